@@ -1,0 +1,154 @@
+"""The environment, read once: the only module that looks at it.
+
+Everything deployment-specific comes from here; what is fetched and how comes from the config file.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from dotenv import dotenv_values
+
+from torn_pipeline.errors import ConfigError
+
+__all__ = ["DEFAULT_API_URL", "Settings"]
+
+DEFAULT_API_URL = "https://api.torn.com/v2"
+LOOPBACK_HOSTS = frozenset({"127.0.0.1", "::1", "localhost"})
+LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
+LOG_FORMATS = ("text", "json")
+KEY_VARIABLE = re.compile(r"TORN_API_KEY(?:_(?P<name>[A-Z][A-Z0-9_]*?))?(?P<file>_FILE)?")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """What the environment says. ``keys`` maps an account's name to its keys and never shows in ``repr``.
+
+    ``rate_window`` is the length in seconds of the window that ``rate_limit`` counts calls in; Torn's is
+    60, tests shorten it.
+    """
+
+    api_url: str = DEFAULT_API_URL
+    config: Path = Path("config/pipeline.yaml")
+    data_dir: Path = Path("data")
+    warehouse: str = ""
+    landing: str = ""
+    log_level: str = "INFO"
+    log_format: str = "text"
+    dagster_home: Path = Path("data/dagster")
+    rate_window: float = 60.0
+    keys: Mapping[str, tuple[str, ...]] = field(default_factory=dict, repr=False)
+
+    @property
+    def is_loopback(self) -> bool:
+        """Whether the API is on this machine."""
+        return (urlsplit(self.api_url).hostname or "") in LOOPBACK_HOSTS
+
+    @property
+    def warehouse_url(self) -> str:
+        """``TORN_WAREHOUSE``, or the DuckDB file in the data directory."""
+        return self.warehouse or f"duckdb:///{(self.data_dir / 'warehouse.duckdb').absolute()}"
+
+    @property
+    def landing_url(self) -> str:
+        """``TORN_LANDING``, or the folder ``landing`` in the data directory."""
+        return self.landing or (self.data_dir / "landing").absolute().as_uri()
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """Every value that must never be shown."""
+        return tuple(key for keys in self.keys.values() for key in keys)
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str] | None = None) -> Settings:
+        """Read the environment, and the ``.env`` file beside the config for what it leaves out.
+
+        Raises:
+            ConfigError: with one line for each problem.
+        """
+        given = dict(os.environ if environment is None else environment)
+        config = Path(given.get("TORN_CONFIG") or "config/pipeline.yaml")
+        merged = {**_dotenv(config.parent / ".env"), **given}
+        problems: list[str] = []
+        data_dir = Path(merged.get("TORN_DATA_DIR") or "data")
+        settings = cls(
+            api_url=(merged.get("TORN_API_URL") or DEFAULT_API_URL).rstrip("/"),
+            config=config,
+            data_dir=data_dir,
+            warehouse=merged.get("TORN_WAREHOUSE", ""),
+            landing=merged.get("TORN_LANDING", ""),
+            log_level=(merged.get("TORN_LOG_LEVEL") or "INFO").upper(),
+            log_format=(merged.get("TORN_LOG_FORMAT") or "text").lower(),
+            dagster_home=Path(merged.get("DAGSTER_HOME") or data_dir / "dagster").absolute(),
+            rate_window=_seconds(merged, "TORN_RATE_WINDOW", 60.0, problems),
+            keys=_keys(merged, problems),
+        )
+        problems += settings.problems()
+        if merged.get("DAGSTER_POSTGRES_URL"):
+            problems.append("DAGSTER_POSTGRES_URL is not supported yet: unset it, Dagster then keeps its state in SQLite under DAGSTER_HOME")
+        if problems:
+            raise ConfigError("\n".join(problems))
+        return settings
+
+    def problems(self) -> list[str]:
+        """One sentence for each value that cannot be used."""
+        found = []
+        url = urlsplit(self.api_url)
+        if url.scheme not in {"http", "https"} or not url.hostname:
+            found.append(f"TORN_API_URL is not an http(s) URL: {self.api_url!r}; use for example {DEFAULT_API_URL}")
+        elif url.scheme == "http" and not self.is_loopback:
+            found.append(f"TORN_API_URL uses plain http to {url.hostname}, which would show the key on the way: use https")
+        if url.username or url.password or url.query:
+            found.append("TORN_API_URL must hold neither a user, a password nor a query: keys belong in TORN_API_KEY")
+        if self.log_level not in LOG_LEVELS:
+            found.append(f"TORN_LOG_LEVEL is {self.log_level!r}: use one of {', '.join(LOG_LEVELS)}")
+        if self.log_format not in LOG_FORMATS:
+            found.append(f"TORN_LOG_FORMAT is {self.log_format!r}: use text or json")
+        return found
+
+
+def _dotenv(path: Path) -> dict[str, str]:
+    if not path.is_file():
+        return {}
+    return {name: value for name, value in dotenv_values(path).items() if value is not None}
+
+
+def _seconds(environment: Mapping[str, str], name: str, default: float, problems: list[str]) -> float:
+    text = environment.get(name)
+    if not text:
+        return default
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = 0.0
+    if not 0 < seconds <= default:
+        problems.append(f"{name} is {text!r}: use a number of seconds above 0 and up to {default:g}")
+        return default
+    return seconds
+
+
+def _keys(environment: Mapping[str, str], problems: list[str]) -> dict[str, tuple[str, ...]]:
+    keys: dict[str, tuple[str, ...]] = {}
+    for name, value in sorted(environment.items()):
+        match = KEY_VARIABLE.fullmatch(name)
+        if match is None or not value:
+            continue
+        account = (match["name"] or "default").lower()
+        text = _file(name, value, problems) if match["file"] else value
+        found = tuple(part.strip() for part in text.split(",") if part.strip())
+        if found:
+            keys[account] = keys.get(account, ()) + tuple(key for key in found if key not in keys.get(account, ()))
+    return keys
+
+
+def _file(name: str, path: str, problems: list[str]) -> str:
+    try:
+        return Path(path).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        problems.append(f"{name} names a file that cannot be read, {path!r}: {type(error).__name__}; check the path and its permissions")
+        return ""

@@ -1,0 +1,111 @@
+"""What a contract is: the tree of one endpoint's body in the API's own names, and its rules.
+
+A contract is immutable data. Importing it loads neither Polars nor Pandera; tables, keys and columns
+follow from it in :mod:`torn_pipeline.tables.naming`, everything else from those.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+__all__ = ["Array", "Contract", "Map", "Node", "Object", "Rule", "Scalar", "ScalarType"]
+
+ScalarType = Literal["integer", "number", "boolean", "string", "any"]
+"""The words of JSON Schema; ``any`` is a value of unknown or several types, kept as text."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scalar:
+    """A field with one value.
+
+    ``known`` lists the values seen so far: another one is loaded and reported. ``older`` lists JSON
+    paths (parts joined by ``.``, from the row the field belongs to), newest first, where older answers
+    had the same thing. ``required`` is whether the key must be there, ``nullable`` whether it may be null.
+    """
+
+    name: str
+    type: ScalarType
+    description: str
+    unit: str = ""
+    nullable: bool = False
+    required: bool = True
+    known: tuple[str, ...] = ()
+    older: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Object:
+    """A nested object; its fields flatten into the row it belongs to."""
+
+    name: str
+    fields: tuple[Node, ...]
+    description: str = ""
+    nullable: bool = False
+    required: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Array:
+    """A list: of objects (``items`` an :class:`Object`) or of scalars (``items`` a :class:`Scalar`)."""
+
+    name: str
+    items: Object | Scalar
+    description: str = ""
+    nullable: bool = False
+    required: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Map:
+    """An object whose keys are data; ``values`` is what stands behind each key."""
+
+    name: str
+    values: Object | Scalar
+    description: str = ""
+    nullable: bool = False
+    required: bool = True
+
+
+Node = Scalar | Object | Array | Map
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """What is known from observation to hold for every row of ``table`` (a suffix, ``""`` for the root).
+
+    ``holds`` is a SQL condition over the table's columns. With ``unique`` instead, rows of one root do
+    not repeat the values of these columns (nulls apart).
+    """
+
+    name: str
+    table: str
+    description: str
+    holds: str = ""
+    unique: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Contract:
+    """One endpoint: how it is asked, what it answers, what is known to hold.
+
+    ``path`` is the API's path, with ``{parameters}`` where it has them. ``body`` is the body's keys other
+    than ``_metadata``. ``page_size`` is the largest ``limit`` the API allows, ``None`` where it takes none.
+    ``keys`` names a natural key by table suffix where the rules' own would be poorer. ``access`` is the
+    lowest key level the endpoint answers to.
+    """
+
+    path: str
+    description: str
+    body: tuple[Node, ...]
+    access: Literal["Public", "Minimal", "Limited", "Full"]
+    page_size: int | None = None
+    rules: tuple[Rule, ...] = ()
+    keys: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+    @property
+    def version(self) -> str:
+        """Twelve hex digits that change when the contract does."""
+        return hashlib.sha256(repr(self).encode()).hexdigest()[:12]
