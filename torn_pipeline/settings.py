@@ -7,14 +7,17 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from dotenv import dotenv_values
 
 from torn_pipeline.errors import ConfigError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 __all__ = ["DEFAULT_API_URL", "Settings"]
 
@@ -90,7 +93,9 @@ class Settings:
         )
         problems += settings.problems()
         if merged.get("DAGSTER_POSTGRES_URL"):
-            problems.append("DAGSTER_POSTGRES_URL is not supported yet: unset it, Dagster then keeps its state in SQLite under DAGSTER_HOME")
+            problems.append(
+                "DAGSTER_POSTGRES_URL is not supported yet: unset it, Dagster then keeps its state in SQLite under DAGSTER_HOME"
+            )
         if problems:
             raise ConfigError("\n".join(problems))
         return settings

@@ -7,9 +7,11 @@ follow from it in :mod:`torn_pipeline.tables.naming`, everything else from those
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 __all__ = ["Array", "Contract", "Map", "Node", "Object", "Rule", "Scalar", "ScalarType"]
 

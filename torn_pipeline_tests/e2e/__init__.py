@@ -1,0 +1,1 @@
+"""The whole road, from the simulator to the tables."""

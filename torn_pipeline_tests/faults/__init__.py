@@ -1,0 +1,1 @@
+"""Kills, broken servers and bad input."""

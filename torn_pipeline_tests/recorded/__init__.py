@@ -1,0 +1,1 @@
+"""Real responses of the API against a naive reference."""
