@@ -1,0 +1,5 @@
+"""The config file: frozen models, ISO 8601 durations, and the schedules that follow from them.
+
+Here belongs what the user says is fetched, how often and how it is kept. Not here: the environment
+(``settings``), or any work. Everything from ``tables`` upwards may import it.
+"""

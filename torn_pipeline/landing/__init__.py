@@ -1,0 +1,5 @@
+"""The landing: the write-once store of raw responses, and what each fetch was.
+
+Here belongs how bytes are kept and found again. Not here: how they are asked for (``torn``), what they
+mean (``tables``). Everything from ``torn`` upwards may import it.
+"""
