@@ -1,0 +1,143 @@
+"""Makes a faction's members, its balance and its basic details, in the API's shape."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from torn_pipeline.simulator.vocabulary import COUNTRIES, NAME_ENDS, NAME_STARTS, ODD_NAMES, PLANES, POSITIONS, RANKS, REVIVE_SETTINGS
+
+if TYPE_CHECKING:
+    from torn_pipeline.simulator.chance import Chance
+
+__all__ = ["make_balance", "make_basic", "make_members"]
+
+LOWEST_ID, HIGHEST_ID = 1_000, 4_300_000
+MINUTE, HOUR, DAY = 60, 3_600, 86_400
+
+
+def make_members(chance: Chance, now: int, count: int) -> list[dict[str, Any]]:
+    """``count`` members by ascending id, none of them in a crime; ``now`` is the time in Unix seconds."""
+    ids = sorted(chance.sample(range(LOWEST_ID, HIGHEST_ID), count))
+    odd = chance.sample(ODD_NAMES, len(ODD_NAMES))
+    members = []
+    for index, member_id in enumerate(ids):
+        name = odd[index // 8] if index % 8 == 3 and index // 8 < len(odd) else _name(chance, member_id)  # noqa: PLR2004 - one in eight
+        position = POSITIONS[index] if index < len(POSITIONS) else chance.choice(POSITIONS[2:])
+        members.append(
+            {
+                "id": member_id,
+                "name": name,
+                "position": position,
+                "level": chance.randint(1, 100),
+                "days_in_faction": 0 if chance.yes(0.03) else chance.randint(1, 5_000),
+                "is_revivable": chance.yes(0.25),
+                "is_on_wall": chance.yes(0.03),
+                "is_in_oc": False,
+                "has_early_discharge": chance.yes(0.05),
+                "last_action": _last_action(chance, now),
+                "status": _status(chance, now),
+                "revive_setting": chance.choices(REVIVE_SETTINGS, (10, 20, 20, 50))[0],
+            }
+        )
+    return members
+
+
+def make_balance(chance: Chance, members: list[dict[str, Any]]) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    """The object below ``balance`` for these members, and the balances of a few who have left."""
+    rows = [{"id": member["id"], "username": member["name"], "money": _money(chance), "points": _points(chance)} for member in members]
+    faction = {"money": chance.randint(2**31, 2**39), "points": chance.randint(0, 2_000_000), "scope": chance.randint(0, 100)}
+    gone = chance.sample(range(HIGHEST_ID, HIGHEST_ID + 100_000), 3)
+    former = [{"id": left, "username": _name(chance, left), "money": chance.randint(1, 10**7), "points": _points(chance)} for left in gone]
+    return {"faction": faction, "members": rows}, former
+
+
+def make_basic(chance: Chance, faction_id: int, members: list[dict[str, Any]]) -> dict[str, Any]:
+    """The object below ``basic``; the first member leads."""
+    rank = chance.randrange(len(RANKS))
+    basic: dict[str, Any] = {
+        "id": faction_id,
+        "name": chance.choice(("Night & Day", "Les Ombres d'Été", "The <Crew>", "Wölfe", "Nobody's Fools")),
+        "tag": chance.choice(("N&D", "OMB", "CREW", "WLF", "0")),
+        "tag_image": f"{faction_id}-{chance.randint(10_000, 99_999)}.png",
+        "banner_image": f"{faction_id}-{chance.randint(10_000, 99_999)}.jpg",
+        "leader_id": members[0]["id"],
+        "co_leader_id": members[1]["id"],
+        "respect": chance.randint(50_000, 20_000_000),
+        "days_old": chance.randint(1, 7_000),
+        "capacity": max(100, len(members)),
+        "members": len(members),
+        "is_enlisted": chance.yes(0.5),
+        "rank": {
+            "level": rank * 3,
+            "name": RANKS[rank],
+            "division": chance.randint(1, 3) if rank else 0,
+            "position": chance.randint(0, 400),
+            "wins": chance.randint(0, 120),
+        },
+        "best_chain": chance.choice((10, 250, 5_000, 100_000)),
+    }
+    if chance.yes(0.5):
+        basic["note"] = 'Pay-out on Sundays; ask "before" you withdraw.'
+    return basic
+
+
+def _name(chance: Chance, user_id: int) -> str:
+    return f"{chance.choice(NAME_STARTS)}{chance.choice(NAME_ENDS)}{user_id % 997}"
+
+
+def _money(chance: Chance) -> int:
+    kind = chance.random()
+    if kind < 0.25:  # noqa: PLR2004 - shares of members
+        return 0
+    if kind < 0.3:  # noqa: PLR2004 - shares of members
+        return -chance.randint(1, 5_000_000)
+    return chance.randint(2**31, 2**36) if kind < 0.4 else chance.randint(1, 10**9)  # noqa: PLR2004 - shares of members
+
+
+def _points(chance: Chance) -> int:
+    return 0 if chance.yes(0.6) else chance.randint(1, 9_000)
+
+
+def _last_action(chance: Chance, now: int) -> dict[str, Any]:
+    if chance.yes(0.02):
+        return {"status": "Offline", "timestamp": 0, "relative": "Never"}
+    seconds = chance.choice((chance.randint(0, 10 * MINUTE), chance.randint(0, DAY), chance.randint(0, 30 * DAY)))
+    status = "Online" if seconds < 5 * MINUTE else "Idle" if seconds < HOUR else "Offline"
+    return {"status": status, "timestamp": now - seconds, "relative": f"{_duration(seconds)} ago"}
+
+
+def _duration(seconds: int) -> str:
+    for size, word in ((DAY, "day"), (HOUR, "hour"), (MINUTE, "minute")):
+        if seconds >= size:
+            number = seconds // size
+            return f"{number} {word}" if number == 1 else f"{number} {word}s"
+    return f"{seconds} seconds"
+
+
+def _status(chance: Chance, now: int) -> dict[str, Any]:
+    state = chance.choices(("Okay", "Hospital", "Traveling", "Abroad", "Jail", "Federal", "Fallen"), (60, 12, 12, 8, 4, 2, 2))[0]
+    country = chance.choice(COUNTRIES)
+    seconds = chance.randint(MINUTE, 6 * HOUR)
+    status: dict[str, Any] = {"description": state, "details": None, "state": state, "color": "green", "until": None}
+    if state == "Hospital":
+        status |= {
+            "description": f"In hospital for {_duration(seconds)}",
+            "details": "Mugged by someone",
+            "color": "red",
+            "until": now + seconds,
+        }
+    elif state == "Jail":
+        status |= {
+            "description": f"In jail for {_duration(seconds)}",
+            "details": 'Caught: "attempted & failed"',
+            "color": "red",
+            "until": now + seconds,
+        }
+    elif state == "Traveling":
+        way = chance.choice((f"Traveling to {country}", f"Returning to Torn from {country}"))
+        status |= {"description": way, "color": "blue", "plane_image_type": chance.choice(PLANES)}
+    elif state == "Abroad":
+        status |= {"description": f"In {country}", "color": "blue"}
+    elif state != "Okay":
+        status |= {"color": "red", "details": "A long way down"}
+    return status

@@ -1,0 +1,162 @@
+"""The state that the simulator shows: factions, their members, crimes and balances, and the items of Torn."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal
+
+from torn_pipeline.simulator.chance import Chance
+from torn_pipeline.simulator.crimes import CrimeMaker
+from torn_pipeline.simulator.items import make_items
+from torn_pipeline.simulator.members import make_balance, make_basic, make_members
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+__all__ = ["ACCESS_LEVELS", "Access", "Faction", "Key", "Size", "World"]
+
+Access = Literal["Public", "Minimal", "Limited", "Full"]
+ACCESS_LEVELS: tuple[Access, ...] = ("Public", "Minimal", "Limited", "Full")
+NOW = 1_777_500_000
+FACTIONS = (40_832, 8_991)
+FIRST_CRIME_ID = 1_500_000
+FEWEST_MEMBERS = 6
+FEWEST_ITEMS = 4
+DAY, HOUR = 86_400, 3_600
+KEY_LETTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """What an API key opens: whose it is (a user's id, whom the limit of calls is counted for), which faction's, and how far."""
+
+    owner: int
+    faction: int
+    access: Access = "Full"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Size:
+    """How much a new world holds: ``members`` and ``crimes`` of each faction, ``items`` of Torn.
+
+    Raises:
+        ValueError: when the largest crime would lack members, or a kind of item be missing.
+    """
+
+    members: int = 90
+    crimes: int = 250
+    items: int = 1_400
+
+    def __post_init__(self) -> None:
+        """Refuse a world that could not be consistent."""
+        if self.members < FEWEST_MEMBERS or self.items < FEWEST_ITEMS:
+            message = f"a world needs at least {FEWEST_MEMBERS} members a faction and {FEWEST_ITEMS} items: {self.members}, {self.items}"
+            raise ValueError(message)
+
+
+@dataclass(slots=True, kw_only=True)
+class Faction:
+    """One faction, each part in the shape of the API's answer and free to be changed while ``World.lock`` is held.
+
+    ``basic`` is the object below ``basic``, ``members`` and ``crimes`` the lists (crimes oldest first), ``balance`` the
+    object below ``balance`` as it stands for current members, ``former`` the balances of those who have left
+    (shown with ``cat=all``). The parts do not follow one another: who removes a member also takes them out of the balance.
+    """
+
+    id: int
+    basic: dict[str, Any]
+    members: list[dict[str, Any]]
+    crimes: list[dict[str, Any]]
+    balance: dict[str, Any]
+    former: list[dict[str, Any]]
+    crime_maker: CrimeMaker = field(repr=False)
+
+
+class World:
+    """A small Torn City that follows from its arguments alone.
+
+    ``now`` is the world's time in Unix seconds; it stands still. ``factions`` are faction ids. ``keys`` maps API keys to
+    what they open; without it there is one full-access key a faction, owned by its leader, in the order of ``factions``.
+
+    ``keys``, ``items`` (list) and ``factions`` (by id) are plain data. Hold ``lock`` while changing
+    them: an answer is put together under it.
+    """
+
+    def __init__(
+        self,
+        *,
+        seed: int = 1,
+        now: int = NOW,
+        factions: Sequence[int] = FACTIONS,
+        keys: Mapping[str, Key] | None = None,
+        size: Size | None = None,
+    ) -> None:
+        size = size or Size()
+        self.seed = seed
+        self.now = now
+        self.lock = threading.RLock()
+        self.items = make_items(Chance(seed, "items"), size.items)
+        self.factions = {faction_id: self._faction(faction_id, size) for faction_id in factions}
+        self.keys = dict(self._keys() if keys is None else keys)
+
+    def faction(self, faction_id: int) -> Faction:
+        """The faction with this id.
+
+        Raises:
+            KeyError: when the world has none.
+        """
+        return self.factions[faction_id]
+
+    def add_crime(self, faction_id: int, *, status: str = "Recruiting", created_at: int | None = None) -> dict[str, Any]:
+        """Make a new crime of a faction, newest by id, add it and return it; created now unless said otherwise (Unix seconds)."""
+        with self.lock:
+            faction = self.factions[faction_id]
+            crime = faction.crime_maker.make(self.now if created_at is None else created_at, status)
+            faction.crimes.append(crime)
+            return crime
+
+    def _faction(self, faction_id: int, size: Size) -> Faction:
+        chance = Chance(self.seed, f"{faction_id}/members")
+        people = make_members(chance, self.now, size.members)
+        maker = self._crime_maker(faction_id, [member["id"] for member in people])
+        made = [maker.make(self.now - age) for age in reversed(_ages(Chance(self.seed, f"{faction_id}/ages"), size.crimes))]
+        busy = set(maker.roster) - set(maker.free)
+        for member in people:
+            member["is_in_oc"] = member["id"] in busy
+        balance, former = make_balance(Chance(self.seed, f"{faction_id}/balance"), people)
+        return Faction(
+            id=faction_id,
+            basic=make_basic(Chance(self.seed, f"{faction_id}/basic"), faction_id, people),
+            members=people,
+            crimes=made,
+            balance=balance,
+            former=former,
+            crime_maker=maker,
+        )
+
+    def _crime_maker(self, faction_id: int, roster: list[int]) -> CrimeMaker:
+        chance = Chance(self.seed, f"{faction_id}/crimes")
+        tools = [item["id"] for item in self.items if item["type"] == "Tool"]
+        return CrimeMaker(
+            chance=chance,
+            now=self.now,
+            roster=roster,
+            tools=[(item_id, index % 2 == 0) for index, item_id in enumerate(tools)],
+            prizes=[item["id"] for item in self.items if item["type"] in {"Medical", "Drug", "Special"}],
+            next_id=FIRST_CRIME_ID + chance.randint(0, 10_000),
+            free=list(roster),
+        )
+
+    def _keys(self) -> dict[str, Key]:
+        chance = Chance(self.seed, "keys")
+        return {
+            "".join(chance.choices(KEY_LETTERS, k=16)): Key(owner=faction.basic["leader_id"], faction=faction.id)
+            for faction in self.factions.values()
+        }
+
+
+def _ages(chance: Chance, count: int) -> list[int]:
+    """Ages of crimes in seconds, youngest first: at least a month's worth, the more recent the further apart, as few are open at a time."""
+    span = max(32 * DAY, count * 3 * HOUR)
+    return [int(span * ((place + chance.random()) / count) ** 0.7) for place in range(count)]
