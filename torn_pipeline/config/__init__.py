@@ -3,3 +3,8 @@
 Here belongs what the user says is fetched, how often and how it is kept. Not here: the environment
 (``settings``), or any work. Everything from ``tables`` upwards may import it.
 """
+
+from torn_pipeline.config.loader import load_config
+from torn_pipeline.config.models import Account, Defaults, Endpoint, PipelineConfig, StorageMode
+
+__all__ = ["Account", "Defaults", "Endpoint", "PipelineConfig", "StorageMode", "load_config"]

@@ -1,0 +1,237 @@
+"""The config file as frozen models: what each field may hold, and what is filled in for what was left out.
+
+A model judges its own fields. What concerns several of them (names used twice, tables shared, limits that
+depend on the environment) is judged in :mod:`torn_pipeline.config.rules`, where the file's lines are known.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+from enum import StrEnum
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr, ValidationInfo, field_validator
+
+from torn_pipeline.config.durations import crons, format_duration, nearest_periods, parse_delay, parse_period
+
+__all__ = ["Account", "Defaults", "Endpoint", "Parts", "PipelineConfig", "Places", "StorageMode", "place"]
+
+Parts = tuple[str | int, ...]
+"""The way to a part of the config, such as ``("endpoints", 0, "path")``."""
+
+Places = Mapping[Parts, str]
+"""Where each part of the config was written, such as ``config/pipeline.yaml:7``."""
+
+NAME = r"^[a-z][a-z0-9_]*$"
+PATH = re.compile(r"/[a-z]+(/[A-Za-z0-9_{}]+)+", re.ASCII)
+PATH_ID = re.compile(r"\d+|.*[{}].*", re.ASCII)
+SCOPES: dict[str, Literal["account", "global"]] = {
+    **dict.fromkeys(("user", "faction", "company", "key", "property"), "account"),
+    **dict.fromkeys(("torn", "market", "racing", "forum"), "global"),
+}
+PAGING = frozenset({"limit", "offset", "from", "to", "sort"})
+RETRY_FIELDS = ("max_retries", "retry_delay", "timeout")
+
+
+class StorageMode(StrEnum):
+    """What a load leaves behind; the words of ``storage_mode``."""
+
+    APPEND = "append"
+    REPLACE = "replace"
+    UPSERT = "upsert"
+    SNAPSHOT = "snapshot"
+
+
+def _period(value: object) -> timedelta:
+    period = parse_period(value)
+    if crons(period) is None:
+        fitting = " or ".join(map(format_duration, nearest_periods(period)))
+        message = f"{format_duration(period)} does not divide a day into equal parts, which is not supported yet: use for example {fitting}"
+        raise ValueError(message)
+    return period
+
+
+def _param(value: object) -> object:
+    """What the API is sent for a parameter: ``true`` and numbers need no quotes in the file."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return str(value) if isinstance(value, int | float) else value
+
+
+Name = Annotated[str, Field(pattern=NAME)]
+Period = Annotated[timedelta, BeforeValidator(_period)]
+Delay = Annotated[timedelta, BeforeValidator(parse_delay)]
+Param = Annotated[str, BeforeValidator(_param)]
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+
+class _Retry(_Model):
+    """How one call is made: given for all endpoints in ``defaults``, for one in the endpoint itself.
+
+    ``retry_delay`` is the wait before the first retry, ``timeout`` the longest wait for an answer.
+    """
+
+    max_retries: int = Field(default=3, ge=0, le=20)
+    retry_delay: Delay = timedelta(seconds=5)
+    timeout: Delay = timedelta(seconds=30)
+
+    @field_validator("timeout")
+    @classmethod
+    def _is_some_time(cls, timeout: timedelta) -> timedelta:
+        if not timeout:
+            message = "must be above zero: write for example PT30S"
+            raise ValueError(message)
+        return timeout
+
+
+class Defaults(_Retry):
+    """What holds for every endpoint that does not say otherwise.
+
+    ``rate_limit`` is the calls a minute of one account, over all endpoints and processes.
+    """
+
+    rate_limit: int = Field(default=95, ge=1)
+
+
+class Account(_Model):
+    """One faction or player. Its key comes from the environment: ``TORN_API_KEY_<NAME>``."""
+
+    name: Name
+
+    @field_validator("name")
+    @classmethod
+    def _has_a_variable(cls, name: str) -> str:
+        if name == "file" or name.endswith("_file"):
+            message = "must not end in `file`: TORN_API_KEY_<NAME>_FILE would be read as the file with a key, choose another name"
+            raise ValueError(message)
+        return name
+
+
+class Endpoint(_Retry):
+    """What is fetched from one path of the API, how often, and how it is kept.
+
+    Within a :class:`PipelineConfig` nothing is left open: ``accounts`` are the names of those it is fetched
+    with (one for a global endpoint), ``table`` is the root table's name, ``scope`` is set, and the retry
+    fields hold the file's defaults where the endpoint has none of its own. ``frequency`` divides a day into
+    whole minutes. ``max_quarantined`` is a share of a fetch's roots, from 0 to 1.
+    """
+
+    name: Name
+    path: str
+    frequency: Period
+    storage_mode: Annotated[StorageMode, Field(strict=False)] = StorageMode.APPEND
+    accounts: Annotated[tuple[Name, ...], Field(strict=False)] = ()
+    params: Mapping[str, Param] = Field(default_factory=dict)
+    enabled: bool = True
+    on_new_field: Literal["add", "report"] = "add"
+    max_quarantined: float = Field(default=0.05, ge=0, le=1)
+    table: Name = Field(default="", validate_default=False)
+    scope: Literal["account", "global"] | None = None
+
+    @property
+    def crons(self) -> tuple[str, ...]:
+        """The cron lines, in UTC, that together fire every ``frequency``."""
+        return crons(self.frequency) or ()
+
+    @field_validator("path")
+    @classmethod
+    def _is_a_path(cls, path: str) -> str:
+        if not PATH.fullmatch(path):
+            message = "must be a path of the API with its section and selection, such as /faction/crimes; a query belongs in `params`"
+            raise ValueError(message)
+        if any(PATH_ID.fullmatch(part) for part in path.split("/")):
+            message = "has an id in it, which is not supported yet: use the path without one, it answers for the key's owner"
+            raise ValueError(message)
+        return path
+
+    @field_validator("storage_mode")
+    @classmethod
+    def _is_built(cls, mode: StorageMode) -> StorageMode:
+        if mode is StorageMode.SNAPSHOT:
+            message = "snapshot is not supported yet: use append, replace or upsert"
+            raise ValueError(message)
+        return mode
+
+    @field_validator("accounts")
+    @classmethod
+    def _are_some(cls, accounts: tuple[str, ...]) -> tuple[str, ...]:
+        if not accounts:
+            message = "names no account: leave the field out for all accounts, or say `enabled: false`"
+            raise ValueError(message)
+        if len(set(accounts)) < len(accounts):
+            message = "names an account twice: name each once"
+            raise ValueError(message)
+        return accounts
+
+    @field_validator("params")
+    @classmethod
+    def _is_no_paging(cls, params: Mapping[str, str]) -> Mapping[str, str]:
+        if paging := sorted(PAGING & {name.lower() for name in params}):
+            message = f"must not hold {', '.join(paging)}: page size, order and time window are set by the pipeline, take it out"
+            raise ValueError(message)
+        return params
+
+    def resolved(self, defaults: Defaults, accounts: tuple[str, ...]) -> Endpoint:
+        """This endpoint with everything filled in that it leaves to the file or to its path."""
+        scope = self.scope or SCOPES.get(self.path.split("/")[1], "account")
+        chosen = self.accounts or accounts
+        left_out = {name: getattr(defaults, name) for name in RETRY_FIELDS if name not in self.model_fields_set}
+        filled = {
+            "scope": scope,
+            "accounts": chosen[:1] if scope == "global" else chosen,
+            "table": self.table or self.name,
+        }
+        return self.model_copy(update={**left_out, **filled})
+
+
+class PipelineConfig(_Model):
+    """The whole config file; the account ``default`` stands where the section is left out."""
+
+    defaults: Defaults = Field(default_factory=Defaults)
+    accounts: Annotated[tuple[Account, ...], Field(strict=False, min_length=1)] = (Account(name="default"),)
+    endpoints: Annotated[tuple[Endpoint, ...], Field(strict=False, min_length=1)]
+    _places: Places = PrivateAttr(default_factory=dict)
+
+    @field_validator("endpoints")
+    @classmethod
+    def _resolve(cls, endpoints: tuple[Endpoint, ...], info: ValidationInfo) -> tuple[Endpoint, ...]:
+        if not {"defaults", "accounts"} <= info.data.keys():
+            return endpoints
+        names = tuple(account.name for account in info.data["accounts"])
+        return tuple(endpoint.resolved(info.data["defaults"], names) for endpoint in endpoints)
+
+    def endpoint(self, name: str) -> Endpoint:
+        """The endpoint of that name; ``KeyError`` when there is none."""
+        for endpoint in self.endpoints:
+            if endpoint.name == name:
+                return endpoint
+        raise KeyError(name)
+
+    def model_post_init(self, context: object) -> None:
+        """Take the places of the parts from the validation's context, where the loader puts them."""
+        if isinstance(context, dict):
+            self._places = context
+
+    def where(self, *path: str) -> str:
+        """The file and line (or ``--set``) of a part, such as ``where("endpoints", "faction_crimes", "path")``.
+
+        Endpoints and accounts go by their names. What was left out is where the part around it is.
+        """
+        sections: dict[str, Sequence[Account | Endpoint]] = {"endpoints": self.endpoints, "accounts": self.accounts}
+        if len(path) == 1 or path[0] not in sections:
+            return place(self._places, path)
+        names = [item.name for item in sections[path[0]]]
+        return place(self._places, (path[0], names.index(path[1]), *path[2:]))
+
+
+def place(places: Places, path: Parts) -> str:
+    """Where the part at ``path``, or else the nearest part around it, was written."""
+    for length in range(len(path), -1, -1):
+        if path[:length] in places:
+            return places[path[:length]]
+    return "config"

@@ -1,0 +1,75 @@
+"""Pydantic's findings in plain sentences: what is wrong, and what to do."""
+
+from __future__ import annotations
+
+import difflib
+from typing import TYPE_CHECKING
+
+from torn_pipeline.config.models import Account, Defaults, Endpoint, PipelineConfig
+from torn_pipeline.config.sources import KEY
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
+    from pydantic_core import ErrorDetails
+
+    from torn_pipeline.config.models import Parts
+
+__all__ = ["sentence_of"]
+
+LONGEST_SHOWN = 40
+TYPES = {
+    "bool_type": "must be true or false",
+    "dict_type": "must be a mapping of names to values",
+    "float_type": "must be a number",
+    "int_from_float": "must be a whole number",
+    "int_type": "must be a whole number",
+    "invalid_key": "must be text",
+    "list_type": "must be a list",
+    "mapping_type": "must be a mapping of names to values",
+    "model_type": "must be a mapping of names to values",
+    "string_type": "must be text: put it in quotes if it is meant so",
+    "tuple_type": "must be a list",
+}
+
+
+def sentence_of(details: ErrorDetails) -> str:
+    """What Pydantic found, without its own words and without any value that could be a key."""
+    kind, shown, context = details["type"], _shown(details["input"]), details.get("ctx", {})
+    if kind == "extra_forbidden":
+        return _unknown(details["loc"])
+    if kind == "missing":
+        return "is missing: add it"
+    if details["input"] is None:
+        return "is empty: give it a value, or leave the field out"
+    return {
+        "value_error": str(context.get("error")),
+        "enum": f"is {shown}: use {str(context.get('expected')).replace(chr(39), '')}",
+        "literal_error": f"is {shown}: use {str(context.get('expected')).replace(chr(39), '')}",
+        "string_pattern_mismatch": f"is {shown}: use lower-case letters, digits and _, beginning with a letter",
+        "too_short": "is empty: it needs at least one entry",
+        "greater_than_equal": f"is {shown}: must be at least {context.get('ge', 0):g}",
+        "less_than_equal": f"is {shown}: must be at most {context.get('le', 0):g}",
+    }.get(kind, f"is {shown}: {TYPES.get(kind, 'is not what belongs here')}")
+
+
+def _unknown(path: Parts) -> str:
+    known = _fields(path)
+    close = difflib.get_close_matches(str(path[-1]), known, n=1)
+    meant = f"did you mean `{close[0]}`?" if close else f"use one of {', '.join(known)}"
+    return f"is not a known field: {meant}"
+
+
+def _fields(path: Parts) -> list[str]:
+    models: dict[str | int, type[BaseModel]] = {"defaults": Defaults, "accounts": Account, "endpoints": Endpoint}
+    model = models[path[0]] if len(path) > 1 else PipelineConfig
+    return list(model.model_fields)
+
+
+def _shown(value: object) -> str:
+    """A value as a message may show it: short, and nothing that could be a key."""
+    if isinstance(value, dict | list):
+        return "a mapping" if isinstance(value, dict) else "a list"
+    text = str(value).lower() if isinstance(value, bool) else repr(value)
+    if KEY.search(text):
+        return "a value not shown here, as it could be a key"
+    return text if len(text) <= LONGEST_SHOWN else f"{text[:LONGEST_SHOWN]}…"
