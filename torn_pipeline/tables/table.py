@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from torn_pipeline.config.models import StorageMode
+
 __all__ = ["Column", "ColumnType", "Role", "StorageMode", "Table"]
 
 
@@ -26,15 +28,6 @@ class Role(StrEnum):
     INDEX = "index"  # the row's place in its array
     MAP_KEY = "map_key"  # the key of a map's entry
     ORIGIN = "origin"  # the fetch
-
-
-class StorageMode(StrEnum):
-    """What a load leaves behind; the words of ``storage_mode``."""
-
-    APPEND = "append"
-    REPLACE = "replace"
-    UPSERT = "upsert"
-    SNAPSHOT = "snapshot"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
