@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
 from torn_pipeline.config.models import StorageMode
 
-__all__ = ["Column", "ColumnType", "Role", "StorageMode", "Table"]
+if TYPE_CHECKING:
+    from torn_pipeline.tables.contract import Object, Scalar
+
+__all__ = ["Column", "ColumnType", "Role", "Shape", "StorageMode", "Table"]
 
 
 class ColumnType(StrEnum):
@@ -24,10 +28,22 @@ class Role(StrEnum):
     """Where a column's values come from."""
 
     OWN = "own"  # the row itself, by its JSON path
-    PARENT = "parent"  # a column of an enclosing row
+    PARENT = "parent"  # a column of the parent table, named by ``path``
     INDEX = "index"  # the row's place in its array
     MAP_KEY = "map_key"  # the key of a map's entry
-    ORIGIN = "origin"  # the fetch
+    ACCOUNT = "account"
+    PATH_ID = "path_id"
+    FETCH_ID = "fetch_id"
+    FETCHED_AT = "fetched_at"
+    RAW_ID = "raw_id"
+
+
+class Shape(StrEnum):
+    """How a table's rows stand in the body."""
+
+    OBJECT = "object"  # one object, one row
+    LIST = "list"
+    MAP = "map"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,7 +51,7 @@ class Column:
     """One column. ``path`` is the JSON path from the row's own element (``()`` is the element itself).
 
     For ``Role.PARENT``, ``path`` is ``(column,)`` of the parent table. ``older`` holds older paths of an
-    own column, newest first. ``known`` and ``required`` repeat the contract's.
+    own column, newest first. ``known`` lists the values seen so far.
     """
 
     name: str
@@ -43,8 +59,6 @@ class Column:
     role: Role
     path: tuple[str, ...] = ()
     older: tuple[tuple[str, ...], ...] = ()
-    nullable: bool = True
-    required: bool = False
     known: tuple[str, ...] = ()
     description: str = ""
     unit: str = ""
@@ -54,8 +68,10 @@ class Column:
 class Table:
     """One table. ``root`` names the root table of its group (itself for a root), ``parent`` the next one up.
 
-    ``root_key`` are the columns of *this* table that identify the root row a row belongs to: the root's
-    key without ``_fetched_at``. ``key`` are the columns that identify the row.
+    ``key`` are the columns that identify the row, ``root_key`` those of them that identify its root: the
+    root's key without ``_fetched_at``. ``path`` leads from the parent's element (the body, for a root) to
+    the rows, ``element`` is the contract's description of one of them, ``siblings`` are scalars beside the
+    root that became its columns, and ``json_path`` says where the rows are for people.
     """
 
     name: str
@@ -64,7 +80,11 @@ class Table:
     key: tuple[str, ...]
     root_key: tuple[str, ...]
     columns: tuple[Column, ...]
-    json_path: str
+    path: tuple[str, ...] = ()
+    shape: Shape = Shape.LIST
+    element: Object | Scalar | None = None
+    siblings: tuple[str, ...] = ()
+    json_path: str = "$"
     description: str = ""
 
     def column(self, name: str) -> Column:

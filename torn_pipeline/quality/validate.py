@@ -1,0 +1,120 @@
+"""Holds batches against the Pandera schemas: good rows go on, a broken row takes its whole root out."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pandera.errors
+import polars as pl
+
+from torn_pipeline.errors import ContractError
+from torn_pipeline.tables.findings import Finding, Kind
+from torn_pipeline.tables.naming import json_path
+from torn_pipeline.tables.normalise import Batch, Rejected
+from torn_pipeline.tables.schemas import KNOWN, RULE, schema_of
+from torn_pipeline.tables.values import show
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    import pandera.polars as pa
+
+    from torn_pipeline.tables.contract import Contract
+    from torn_pipeline.tables.table import Table
+
+__all__ = ["Validator"]
+
+
+class Validator:
+    """Validates the batches of one endpoint. ``tables`` are the contract's, under the names they have in the warehouse."""
+
+    def __init__(self, contract: Contract, tables: Sequence[Table]) -> None:
+        self.tables = {table.name: table for table in tables}
+        base = tables[0].name
+        self._schemas: dict[str, pa.DataFrameSchema] = {
+            table.name: schema_of(table, [rule for rule in contract.rules if "_".join(filter(None, (base, rule.table))) == table.name])
+            for table in tables
+        }
+
+    def validate(self, batch: Batch) -> Batch:
+        """The batch without the roots of broken rows, which join its rejected ones; observations join its findings."""
+        for name, frame in list(batch.frames.items()):
+            failures = self._failures(name, frame)
+            if failures is not None:
+                self._observe(name, failures, frame, batch)
+                self._reject(name, failures, frame, batch)
+        return batch
+
+    def _failures(self, name: str, frame: pl.DataFrame) -> pl.DataFrame | None:
+        contract_columns = [column.name for column in self.tables[name].columns]
+        try:
+            self._schemas[name].validate(frame.select(contract_columns), lazy=True)
+        except pandera.errors.SchemaErrors as errors:
+            failures: pl.DataFrame = errors.failure_cases
+            structural = failures.filter(pl.col("index").is_null())
+            if structural.height:
+                first = structural.row(0, named=True)
+                message = (
+                    f"the frame of {name} does not have the contract's form: {first['check']} of {first['column']}: {first['failure_case']}"
+                )
+                raise ContractError(message) from errors
+            return failures
+        return None
+
+    def _observe(self, name: str, failures: pl.DataFrame, frame: pl.DataFrame, batch: Batch) -> None:
+        """Count what is known only from observation: values outside a known list, rules that do not hold."""
+        seen = failures.filter(_is_observation())
+        grouped = seen.group_by("column", "check", maintain_order=True).agg(pl.len(), pl.first("failure_case"), pl.first("index"))
+        for row in grouped.iter_rows(named=True):
+            if row["check"] == KNOWN:
+                column = self.tables[name].column(row["column"])
+                where = json_path(column.path, self.tables[name].json_path)
+                batch.findings.add(Finding(Kind.UNKNOWN_VALUE, name, where, "", row["len"], show(row["failure_case"])))
+            else:
+                rule = row["check"].removeprefix(RULE)
+                example = self._key(self.tables[name].key, frame, row["index"])
+                batch.findings.add(Finding(Kind.RULE, name, rule, "", row["len"], show(example)))
+
+    def _reject(self, name: str, failures: pl.DataFrame, frame: pl.DataFrame, batch: Batch) -> None:
+        """Take the roots of broken rows out of every table of their group."""
+        broken = failures.filter(~_is_observation()).unique("index", keep="first", maintain_order=True)
+        if not broken.height:
+            return
+        table = self.tables[name]
+        root = self.tables[table.root]
+        rows = frame[broken["index"].cast(pl.UInt32)]
+        known: set[tuple[object, ...]] = set()
+        for failure, raw_id, key in zip(
+            broken.iter_rows(named=True), rows["_raw_id"], rows.select(table.root_key).iter_rows(), strict=True
+        ):
+            if key in known:
+                continue
+            known.add(key)
+            root_key = dict(zip(root.root_key, key, strict=True))
+            reason = f"{failure['check']} of {failure['column']}: {show(failure['failure_case'])}"
+            batch.rejected.append(
+                Rejected(table=name, root=root.name, key=root_key, json_path=table.json_path, reason=reason, raw=b"", raw_id=raw_id)
+            )
+        bad = pl.DataFrame(list(known), schema=rows.select(table.root_key).schema, orient="row")
+        for other in self.tables.values():
+            if other.root == root.name:
+                batch.frames[other.name] = _without(batch.frames[other.name], bad, other.root_key)
+
+    def _key(self, columns: Sequence[str], frame: pl.DataFrame, index: int) -> Mapping[str, object]:
+        return {
+            name: value if isinstance(value, int | str) else str(value)
+            for name, value in frame.select(columns).row(index, named=True).items()
+        }
+
+
+def _is_observation() -> pl.Expr:
+    check = pl.col("check")
+    return (check == KNOWN) | check.str.starts_with(RULE)
+
+
+def _without(frame: pl.DataFrame, bad: pl.DataFrame, root_key: Sequence[str]) -> pl.DataFrame:
+    if not root_key:
+        return frame.clear()
+    return frame.join(
+        bad.rename(dict(zip(bad.columns, root_key, strict=True))), on=list(root_key), how="anti", nulls_equal=True, maintain_order="left"
+    )

@@ -1,0 +1,70 @@
+"""What the API and a contract disagree about, counted."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+__all__ = ["Finding", "Findings", "Kind"]
+
+
+class Kind(StrEnum):
+    """The ways in which an answer can differ from its contract and still be loaded."""
+
+    NEW_FIELD = "new field"
+    MISSING = "missing field"
+    NULL = "null where a value is required"
+    OLDER_DIFFERS = "older field differs"
+    UNKNOWN_VALUE = "unknown value"
+    RULE = "rule broken"
+    REPEATED = "row repeated"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One disagreement of one table: where (a JSON path, or a rule's name), how often, and one example."""
+
+    kind: Kind
+    table: str
+    path: str
+    type: str
+    count: int
+    example: str
+
+    def __str__(self) -> str:
+        """One line for people."""
+        about = ", ".join(part for part in (self.type, f"for example {self.example}" if self.example else "") if part)
+        return f"{self.kind} {self.path}, {self.count} times" + (f" ({about})" if about else "")
+
+
+class Findings:
+    """Findings added up by kind, table and path; the first example stays."""
+
+    def __init__(self, findings: Iterable[Finding] = ()) -> None:
+        self._by_place: dict[tuple[Kind, str, str], Finding] = {}
+        for finding in findings:
+            self.add(finding)
+
+    def add(self, finding: Finding) -> None:
+        """Count one more finding in."""
+        if finding.count < 1:
+            return
+        place = (finding.kind, finding.table, finding.path)
+        before = self._by_place.get(place)
+        if before is None:
+            self._by_place[place] = finding
+            return
+        types = sorted({*before.type.split(" | "), *finding.type.split(" | ")} - {""})
+        self._by_place[place] = replace(before, count=before.count + finding.count, type=" | ".join(types))
+
+    def __iter__(self) -> Iterator[Finding]:
+        """In order of table, kind and path."""
+        return iter(sorted(self._by_place.values(), key=lambda finding: (finding.table, finding.kind, finding.path)))
+
+    def __len__(self) -> int:
+        """How many different disagreements there are."""
+        return len(self._by_place)

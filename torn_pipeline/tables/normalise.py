@@ -1,0 +1,605 @@
+"""The normaliser: from response bodies to typed frames, by the contract alone.
+
+It works a column at a time over about a thousand roots at once, so that memory stays flat and the usual
+case, rows shaped as the contract says, costs one C-level pass a column. Rows of another shape take a
+second way that tells what is missing, new or renamed. A root with a value that does not fit is left out
+whole, with its children, and handed over with its reason and its JSON.
+"""
+
+from __future__ import annotations
+
+import gc
+from collections import Counter
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from itertools import chain
+from operator import itemgetter
+from typing import TYPE_CHECKING, Any
+
+import orjson
+import polars as pl
+
+from torn_pipeline.errors import BodyRefused
+from torn_pipeline.tables.contract import Array, Map, Object, Scalar
+from torn_pipeline.tables.findings import Finding, Findings, Kind
+from torn_pipeline.tables.naming import json_path, snake_case
+from torn_pipeline.tables.table import Column, ColumnType, Role, Shape, Table
+from torn_pipeline.tables.values import DTYPES, infer_type, json_type, show, to_series, unify
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from datetime import datetime
+
+__all__ = ["PIECE", "Batch", "Body", "Normalizer", "Origin", "Rejected", "empty_frame", "garbage_collection_paused"]
+
+PIECE = 1_000  # roots normalised at once: larger pieces cost memory, smaller ones time
+BATCH = 20_000  # roots handed on at once: what follows has a cost for each batch
+Path = tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Origin:
+    """What every row of a fetch says about where it came from. ``path_ids`` maps ``_crime_id`` and the like to their value."""
+
+    account: str
+    fetch_id: str
+    fetched_at: datetime
+    path_ids: Mapping[str, int | str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Body:
+    """One response body: ``read`` gives its bytes when they are needed."""
+
+    raw_id: str
+    read: Callable[[], bytes]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rejected:
+    """A root left out: of which table the value is, the root's key, where the value stands, why, and the root's JSON."""
+
+    table: str
+    root: str
+    key: Mapping[str, object]
+    json_path: str
+    reason: str
+    raw: bytes
+    raw_id: str
+
+
+@dataclass(slots=True)
+class Batch:
+    """Frames by table, the roots they leave out and what was found; ``roots`` counts both kinds of root."""
+
+    frames: dict[str, pl.DataFrame]
+    rejected: list[Rejected]
+    findings: Findings
+    roots: int
+
+
+def empty_frame(table: Table) -> pl.DataFrame:
+    """A frame of the table's columns and types without a row."""
+    return pl.DataFrame(schema={column.name: DTYPES[column.type] for column in table.columns})
+
+
+@contextmanager
+def garbage_collection_paused() -> Iterator[None]:
+    """Pause the cyclic collector: with a million JSON values alive its passes cost more than the work itself, and find nothing."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
+
+
+class Normalizer:
+    """Turns the bodies of one fetch into batches of frames.
+
+    ``tables`` are one contract's, as :func:`torn_pipeline.tables.naming.tables_of` gives them. With
+    ``add_new_fields`` a field that the contract does not know becomes a column at the end of its frame;
+    it is reported either way.
+    """
+
+    def __init__(self, tables: Sequence[Table], *, add_new_fields: bool) -> None:
+        self.tables = tuple(tables)
+        self._groups = [
+            _Group([table for table in tables if table.root == root.name], add_new_fields=add_new_fields)
+            for root in tables
+            if root.parent is None
+        ]
+
+    def batches(self, bodies: Sequence[Body], origin: Origin, *, limit: int | None = None) -> Iterator[Batch]:
+        """Normalise the bodies of one fetch, in order of their paging; at most ``limit`` roots when given.
+
+        A root that came twice is taken from the later page. At least one batch comes, with every table in
+        it, also when there is no row.
+
+        Raises:
+            BodyRefused: when a body is not the endpoint's.
+        """
+        pieces = self._pieces(bodies, limit)
+        yield self._batch(pieces, origin)
+        while (batch := self._batch(pieces, origin)).roots:
+            yield batch
+
+    def _batch(self, pieces: Iterator[_Piece], origin: Origin) -> Batch:
+        """The next pieces as one batch; without a root when there are none left."""
+        frames: dict[str, list[pl.DataFrame]] = {table.name: [] for table in self.tables}
+        batch = Batch({}, [], Findings(), 0)
+        with garbage_collection_paused():
+            for piece in pieces:
+                for name, frame in piece.group.normalise(piece, origin, batch).items():
+                    frames[name].append(frame)
+                batch.roots += len(piece.elements)
+                if batch.roots >= BATCH:
+                    break
+        batch.frames = {table.name: unify(frames[table.name]) if frames[table.name] else empty_frame(table) for table in self.tables}
+        return batch
+
+    def _pieces(self, bodies: Sequence[Body], limit: int | None) -> Iterator[_Piece]:
+        for group in self._groups:
+            left = limit
+            for piece in group.pieces(bodies):
+                if left is not None:
+                    piece.cut(left)
+                    left -= len(piece.elements)
+                if piece.elements or piece.repeated:
+                    yield piece
+                if left == 0:
+                    break
+
+
+@dataclass(slots=True)
+class _Piece:
+    """Roots to normalise together, with the landed response and the place in it that each came from."""
+
+    group: _Group
+    elements: list[Any] = field(default_factory=list)
+    raw_ids: list[str] = field(default_factory=list)
+    places: list[int | str] = field(default_factory=list)
+    indexes: list[int] = field(default_factory=list)
+    repeated: int = 0
+
+    def cut(self, most: int) -> None:
+        for values in (self.elements, self.raw_ids, self.places, self.indexes):
+            del values[most:]
+
+
+class _Group:
+    """One root table and its children."""
+
+    def __init__(self, tables: Sequence[Table], *, add_new_fields: bool) -> None:
+        self.root = tables[0]
+        self.levels = [_Level(table, tables) for table in tables]
+        self.add_new_fields = add_new_fields
+        key = [column for column in self.root.columns if column.name in self.root.root_key and column.role is Role.OWN]
+        self.key_paths = [column.path for column in key]
+
+    # --- from bodies to pieces ------------------------------------------------------------------------
+
+    def pieces(self, bodies: Sequence[Body]) -> Iterator[_Piece]:
+        """The roots of the bodies, about :data:`PIECE` at a time; keyed ones from the last page to the first, so that the later wins."""
+        if self.root.shape is Shape.OBJECT:
+            yield self._object_piece(bodies)
+            return
+        seen: set[object] = set()
+        piece = _Piece(self)
+        offset = 0
+        for body in reversed(bodies) if self.key_paths else bodies:
+            elements, places = self._rows(body)
+            raw_ids = [body.raw_id] * len(elements)
+            indexes = list(range(offset, offset + len(elements)))
+            offset += len(elements)
+            if self.key_paths:
+                kept = self._first_seen(elements, seen)
+                if len(kept) < len(elements):
+                    piece.repeated += len(elements) - len(kept)
+                    elements, places = [elements[i] for i in kept], [places[i] for i in kept]
+                    raw_ids, indexes = raw_ids[: len(kept)], [indexes[i] for i in kept]
+            for start in range(0, len(elements), PIECE):
+                stop = start + PIECE
+                piece.elements += elements[start:stop]
+                piece.raw_ids += raw_ids[start:stop]
+                piece.places += places[start:stop]
+                piece.indexes += indexes[start:stop]
+                if len(piece.elements) >= PIECE:
+                    yield piece
+                    piece = _Piece(self)
+        if piece.elements or piece.repeated:
+            yield piece
+
+    def _first_seen(self, elements: list[Any], seen: set[object]) -> list[int]:
+        """The places of the elements to keep: from the end, each key once; a row without a usable key stays, for its reason to be found."""
+        keys = [tuple([_at(element, path) for path in self.key_paths]) for element in elements]
+        kept = []
+        for place in range(len(elements) - 1, -1, -1):
+            if keys[place] not in seen:
+                kept.append(place)
+            if not {type(part) for part in keys[place]} - {int, str}:
+                seen.add(keys[place])
+        kept.reverse()
+        return kept
+
+    def _rows(self, body: Body) -> tuple[list[Any], list[int | str]]:
+        decoded = _decode(body)
+        rows = _at(decoded, self.root.path)
+        if self.root.shape is Shape.MAP and isinstance(rows, dict):
+            return list(rows.values()), list(rows)
+        if self.root.shape is Shape.LIST and isinstance(rows, list):
+            if self.root.siblings:
+                beside = {name: decoded.get(name) for name in self.root.siblings}
+                rows = [{**beside, **row} if isinstance(row, dict) else row for row in rows]
+            return rows, list(range(len(rows)))
+        message = f"{body.raw_id}: {json_path(self.root.path)} is {json_type(rows)} where the contract has a {self.root.shape}"
+        raise BodyRefused(message)
+
+    def _object_piece(self, bodies: Sequence[Body]) -> _Piece:
+        """The one object, with its first list continued by the later pages."""
+        first, *rest = (_at(_decode(body), self.root.path) for body in bodies)
+        if not isinstance(first, dict):
+            message = f"{bodies[0].raw_id}: {json_path(self.root.path)} is {json_type(first)} where the contract has an object"
+            raise BodyRefused(message)
+        name = (
+            next((node.name for node in self.root.element.fields if isinstance(node, Array)), "")
+            if isinstance(self.root.element, Object)
+            else ""
+        )
+        if name and isinstance(first.get(name), list):
+            for page in rest:
+                more = _at(page, (name,))
+                if isinstance(more, list):
+                    first[name] += more
+        return _Piece(self, [first], [bodies[0].raw_id], [0], [0])
+
+    # --- from a piece to frames -----------------------------------------------------------------------
+
+    def normalise(self, piece: _Piece, origin: Origin, batch: Batch) -> dict[str, pl.DataFrame]:
+        """Frames of all tables for the piece, without the roots that do not fit; those go to the batch."""
+        wrong: dict[int, tuple[str, str, str]] = {}
+        batch.findings.add(Finding(Kind.REPEATED, self.root.name, json_path(self.root.path), "", piece.repeated, ""))
+        rows = {self.root.name: _Rows(piece.elements, list(range(len(piece.elements))), None, piece.places, None)}
+        frames: dict[str, pl.DataFrame] = {}
+        for level in self.levels:
+            run = _Run(level, rows[level.table.name], batch.findings, wrong, add_new_fields=self.add_new_fields)
+            parent = frames[level.table.parent] if level.table.parent else None
+            frames[level.table.name] = run.frame(origin, piece, parent)
+            rows |= {child.table.name: run.children(child) for child in level.children}
+        for owner, (table, path, reason) in sorted(wrong.items()):
+            batch.rejected.append(self._rejected(piece, owner, table, path, reason))
+        if wrong:
+            keep = {name: [owner not in wrong for owner in rows[name].owner] for name in frames}
+            frames = {name: frame.filter(pl.Series(keep[name], dtype=pl.Boolean)) for name, frame in frames.items()}
+        return frames
+
+    def _rejected(self, piece: _Piece, owner: int, table: str, path: str, reason: str) -> Rejected:
+        element = piece.elements[owner]
+        key: dict[str, object] = {".".join(parts): _at(element, parts) for parts in self.key_paths}
+        if not self.key_paths and self.root.shape is not Shape.OBJECT:
+            key = {"_index": piece.indexes[owner]} if self.root.shape is Shape.LIST else {"key": piece.places[owner]}
+        return Rejected(
+            table=table, root=self.root.name, key=key, json_path=path, reason=reason, raw=orjson.dumps(element), raw_id=piece.raw_ids[owner]
+        )
+
+
+def _decode(body: Body) -> dict[str, Any]:
+    """The decoded body.
+
+    Raises:
+        BodyRefused: when it is no JSON object.
+    """
+    try:
+        decoded = orjson.loads(body.read())
+    except orjson.JSONDecodeError as error:
+        message = f"{body.raw_id} is not JSON: {error}; fetch it again"
+        raise BodyRefused(message) from error
+    if not isinstance(decoded, dict):
+        message = f"{body.raw_id} is a JSON {json_type(decoded)} where an object is expected; fetch it again"
+        raise BodyRefused(message)
+    return decoded
+
+
+def _at(value: Any, path: Path) -> Any:  # noqa: ANN401  # decoded JSON is of any type
+    for part in path:
+        if not isinstance(value, dict):
+            return None
+        value = value.get(part)
+    return value
+
+
+@dataclass(slots=True)
+class _Rows:
+    """The rows of one table in a piece: elements, the root each belongs to, its parent row and its place there."""
+
+    elements: list[Any]
+    owner: list[int]
+    parent: list[int] | None
+    places: Sequence[int | str]
+    above: _Rows | None
+
+    def where(self, row: int, table: Table, tables: Mapping[str, Table]) -> str:
+        """The JSON path of one row, with its indexes."""
+        start = self.above.where(self.parent[row], tables[table.parent], tables) if self.above and self.parent and table.parent else "$"
+        path = json_path(table.path, start)
+        if table.shape is Shape.OBJECT:
+            return path
+        place = self.places[row]
+        return f"{path}[{place}]" if table.shape is Shape.LIST else json_path((str(place),), path)
+
+
+class _Reader:
+    """What the contract says of one JSON object: its keys, and what stands for it where it is null."""
+
+    def __init__(self, node: Object, path: Path, generic: str) -> None:
+        self.path = path
+        self.generic = generic  # the JSON path for people, with [*] for places
+        self.nodes = {child.name: child for child in node.fields}
+        self.expected = tuple(self.nodes)
+        self.null: dict[str, None] = dict.fromkeys(self.expected)
+        self.by_snake = {snake_case(name): name for name in self.expected}
+        self.older: set[str] = set()
+        self.objects = {
+            child.name: _Reader(child, (*path, child.name), json_path((child.name,), generic))
+            for child in node.fields
+            if isinstance(child, Object)
+        }
+
+    def note_older(self, path: Path) -> None:
+        """Remember the key of an older path, so that it is not taken for a new field."""
+        if len(path) > 1 and path[0] in self.objects:
+            self.objects[path[0]].note_older(path[1:])
+        else:
+            self.older.add(path[0])
+
+
+class _Level:
+    """One table's plan: how its rows are read, and the tables below it."""
+
+    def __init__(self, table: Table, tables: Sequence[Table]) -> None:
+        self.table = table
+        self.by_name = {other.name: other for other in tables}
+        self.own = {column.path: column for column in table.columns if column.role is Role.OWN}
+        self.key = {column.name for column in table.columns if column.name in table.key and column.role is Role.OWN}
+        self.children = [_Level(child, tables) for child in tables if child.parent == table.name]
+        self.reader = _Reader(table.element, (), table.json_path) if isinstance(table.element, Object) else None
+        if self.reader:
+            for column in self.own.values():
+                for older in column.older:
+                    self.reader.note_older(older)
+
+
+class _Run:
+    """One table of one piece."""
+
+    def __init__(
+        self, level: _Level, rows: _Rows, findings: Findings, wrong: dict[int, tuple[str, str, str]], *, add_new_fields: bool
+    ) -> None:
+        self.level = level
+        self.table = level.table
+        self.rows = rows
+        self.findings = findings
+        self.wrong = wrong
+        self.add_new_fields = add_new_fields
+        self.columns: dict[Path, list[Any]] = {}
+        self.branches: dict[Path, list[Any]] = {}
+        self.declared: dict[Path, Scalar] = {}
+        self.absent: dict[Path, int] = {}
+        self.lacking: dict[Path, int] = {}
+        self.new: dict[Path, list[Any]] = {}
+        self.uneven: dict[Path, tuple[list[dict[str, Any]], Counter[str]]] = {}  # objects of other keys than the contract's, and their keys
+
+    # --- reading ---------------------------------------------------------------------------------------
+
+    def frame(self, origin: Origin, piece: _Piece, parent: pl.DataFrame | None) -> pl.DataFrame:
+        """The table's frame, contract columns first, then new fields."""
+        if self.level.reader is None:
+            self._read_scalars()
+        else:
+            self._read(self.level.reader, self.rows.elements, 0)
+        constants: dict[Role, object] = {Role.ACCOUNT: origin.account, Role.FETCH_ID: origin.fetch_id, Role.FETCHED_AT: origin.fetched_at}
+        inherited = self._inherited(parent)
+        series: list[pl.Series] = []
+        for column in self.table.columns:
+            if column.role is Role.OWN:
+                series.append(self._own(column))
+            elif column.name in inherited:
+                series.append(inherited[column.name])
+            elif column.role in {Role.INDEX, Role.MAP_KEY}:
+                places = piece.indexes if parent is None and column.role is Role.INDEX else self.rows.places
+                series.append(pl.Series(column.name, places, dtype=DTYPES[column.type]))
+            elif column.role is Role.RAW_ID:
+                series.append(pl.Series(column.name, piece.raw_ids, dtype=pl.String))
+            else:
+                value = str(origin.path_ids[column.name]) if column.role is Role.PATH_ID else constants[column.role]
+                series.append(pl.Series(column.name, [value], dtype=DTYPES[column.type]).new_from_index(0, len(self.rows.elements)))
+        return pl.DataFrame(series + self._new_columns())
+
+    def _inherited(self, parent: pl.DataFrame | None) -> dict[str, pl.Series]:
+        """The columns that come from the parent row, by their names here."""
+        if parent is None or self.rows.parent is None:
+            return {}
+        names = {column.name: column.path[0] for column in self.table.columns if column.role is Role.PARENT}
+        names |= {column.name: column.name for column in self.table.columns if column.role is Role.RAW_ID}
+        gathered = parent.select(set(names.values()))[pl.Series(self.rows.parent, dtype=pl.UInt32)]
+        return {name: gathered[source].alias(name) for name, source in names.items()}
+
+    def _read_scalars(self) -> None:
+        """Rows that are scalars themselves."""
+        element = self.table.element
+        if isinstance(element, Scalar):
+            self.columns[()] = self.rows.elements
+            self.declared[()] = element
+            self.absent[()] = self.lacking[()] = 0
+
+    def _read(self, reader: _Reader, values: list[Any], absent: int) -> None:
+        """Take the fields of one object of every row apart; ``absent`` rows have a null further up."""
+        values = self._objects(reader, values)
+        width = len(reader.expected)
+        columns = None
+        if set(map(len, values)) <= {width}:
+            columns = _by_key(values, reader.expected)
+        lacking: dict[str, int] = {}
+        if columns is None:
+            columns, lacking = self._read_uneven(reader, values)
+        for name, node in reader.nodes.items():
+            path = (*reader.path, name)
+            column = columns[name]
+            missing = lacking.get(name, 0)
+            if isinstance(node, Scalar):
+                self.columns[path], self.declared[path] = column, node
+                self.absent[path], self.lacking[path] = absent, missing
+            elif isinstance(node, Object):
+                empty = column.count(None)
+                self._note_null(node, json_path((name,), reader.generic), empty - absent - missing, missing)
+                self._read(reader.objects[name], column, empty)
+            else:
+                self.branches[path] = column
+                self._note_null(node, json_path((name,), reader.generic), column.count(None) - absent - missing, missing)
+
+    def _objects(self, reader: _Reader, values: list[Any]) -> list[dict[str, Any]]:
+        """The values as objects: a stand-in for null; any other type leaves its root out."""
+        kinds = set(map(type, values))
+        if kinds <= {dict}:
+            return values
+        null = reader.null
+        if not kinds <= {dict, type(None)} or (not reader.path and type(None) in kinds):
+            for row, value in enumerate(values):
+                if not isinstance(value, dict) and (value is not None or not reader.path):
+                    self._reject(row, reader.path, f"expected object, got {json_type(value)} {show(value)}")
+            return [value if isinstance(value, dict) else null for value in values]
+        return [null if value is None else value for value in values]
+
+    def _read_uneven(self, reader: _Reader, values: list[dict[str, Any]]) -> tuple[dict[str, list[Any]], dict[str, int]]:
+        """The second way, for rows that lack keys or have others: columns by key, and how many rows lack each required one."""
+        shapes = Counter(map(tuple, values))
+        present: Counter[str] = Counter()
+        for shape, count in shapes.items():
+            for key in shape:
+                present[key] += count
+        self.uneven[reader.path] = values, present.copy()
+        columns: dict[str, list[Any]] = {}
+        lacking: dict[str, int] = {}
+        for name in reader.expected:
+            count = present.pop(name, 0)
+            lacking[name] = len(values) - count
+            columns[name] = list(map(itemgetter(name), values)) if count == len(values) else [value.get(name) for value in values]
+        for key in present:
+            twin = reader.by_snake.get(snake_case(key))
+            others = [value.get(key) for value in values]
+            if twin is not None:
+                columns[twin] = self._first_not_null(columns[twin], others, json_path((key,), reader.generic))
+                lacking[twin] = max(0, lacking[twin] - present[key])
+            elif key not in reader.older:
+                self._note_new((*reader.path, key), json_path((key,), reader.generic), others, present[key])
+        return columns, lacking
+
+    # --- what differs ----------------------------------------------------------------------------------
+
+    def _first_not_null(self, newer: list[Any], older: list[Any], path: str) -> list[Any]:
+        different = [(new, old) for new, old in zip(newer, older, strict=True) if new is not None and old is not None and new != old]
+        if different:
+            new, old = different[0]
+            self.findings.add(
+                Finding(Kind.OLDER_DIFFERS, self.table.name, path, json_type(old), len(different), f"{show(old)} beside {show(new)}")
+            )
+        return [old if new is None else new for new, old in zip(newer, older, strict=True)]
+
+    def _note_new(self, path: Path, generic: str, values: list[Any], count: int) -> None:
+        """Report a field that the contract does not know, and keep it for a column; a new object is taken apart."""
+        kinds = sorted({json_type(value) for value in values} - {"null"})
+        example = next((value for value in values if value is not None), None)
+        self.findings.add(
+            Finding(Kind.NEW_FIELD, self.table.name, generic, " | ".join(kinds) or "null", count, show(example) if kinds else "")
+        )
+        self._keep_new(path, values)
+
+    def _keep_new(self, path: Path, values: list[Any]) -> None:
+        if any(values) and set(map(type, values)) <= {dict, type(None)}:
+            for key in dict.fromkeys(chain.from_iterable(value for value in values if value)):
+                self._keep_new((*path, key), [value.get(key) if value else None for value in values])
+        elif self.add_new_fields:
+            self.new[path] = values
+
+    def _note_null(self, node: Object | Array | Map | Scalar, generic: str, nulls: int, missing: int) -> None:
+        if missing > 0 and node.required:
+            self.findings.add(Finding(Kind.MISSING, self.table.name, generic, "", missing, ""))
+        if nulls > 0 and not node.nullable:
+            self.findings.add(Finding(Kind.NULL, self.table.name, generic, "", nulls, ""))
+
+    def _reject(self, row: int, path: Path, reason: str) -> None:
+        """Leave the row's root out; the first reason stays."""
+        owner = self.rows.owner[row]
+        if owner not in self.wrong:
+            where = json_path(path, self.rows.where(row, self.table, self.level.by_name))
+            self.wrong[owner] = (self.table.name, where, reason)
+
+    # --- columns ---------------------------------------------------------------------------------------
+
+    def _own(self, column: Column) -> pl.Series:
+        values = self.columns.pop(column.path)
+        node = self.declared[column.path]
+        absent, missing = self.absent[column.path], self.lacking[column.path]
+        generic = json_path(column.path, self.table.json_path)
+        for older in column.older:
+            objects, keys = self.uneven.get(older[:-1], ((), ()))
+            if older[-1] in keys:
+                others = [value.get(older[-1]) for value in objects]
+                values = self._first_not_null(values, others, json_path(older, self.table.json_path))
+                missing = min(missing, max(0, values.count(None) - absent))
+        series, wrong = to_series(column.name, values, column.type, node.type)
+        for value in wrong:
+            self._reject(value.row, column.path, value.reason)
+        nulls = values.count(None) if column.type is ColumnType.TIMESTAMP or wrong else series.null_count()
+        if column.name in self.level.key and nulls:
+            for row in [row for row, value in enumerate(values) if value is None]:
+                self._reject(row, column.path, f"the row has no {column.name}, which is its key")
+        elif nulls > absent:
+            self._note_null(node, generic, nulls - absent - missing, missing)
+        return series
+
+    def _new_columns(self) -> list[pl.Series]:
+        """Columns of the fields that no contract knows, named by the rules; a field that is always null has no type and gets none."""
+        taken = {column.name for column in self.table.columns}
+        series = []
+        for path, values in sorted(self.new.items(), key=lambda entry: len(entry[0])):
+            inferred = infer_type(path[-1], values)
+            if inferred is None:
+                continue
+            parts = [snake_case(part) for part in path]
+            name = "_".join(parts) if "_".join(parts) not in taken else "__".join(parts)
+            if name in taken:
+                continue
+            taken.add(name)
+            series.append(to_series(name, values, *inferred)[0])
+        return series
+
+    # --- the rows below --------------------------------------------------------------------------------
+
+    def children(self, child: _Level) -> _Rows:
+        """The rows of one child table."""
+        lists = self.branches[child.table.path]
+        wanted: type = list if child.table.shape is Shape.LIST else dict
+        if not set(map(type, lists)) <= {wanted}:
+            for row, value in enumerate(lists):
+                if value is not None and not isinstance(value, wanted):
+                    self._reject(
+                        row, child.table.path, f"expected {'array' if wanted is list else 'object'}, got {json_type(value)} {show(value)}"
+                    )
+            lists = [value if isinstance(value, wanted) else wanted() for value in lists]
+        sizes = list(map(len, lists))
+        parent = list(chain.from_iterable([row] * size for row, size in enumerate(sizes)))
+        owners = [self.rows.owner[row] for row in parent]
+        if wanted is list:
+            return _Rows(list(chain.from_iterable(lists)), owners, parent, list(chain.from_iterable(map(range, sizes))), self.rows)
+        entries: Iterable[Any] = chain.from_iterable(value.values() for value in lists)
+        return _Rows(list(entries), owners, parent, list(chain.from_iterable(lists)), self.rows)
+
+
+def _by_key(values: list[dict[str, Any]], keys: tuple[str, ...]) -> dict[str, list[Any]] | None:
+    """Columns by key, or ``None`` when a row lacks one."""
+    try:
+        return {key: list(map(itemgetter(key), values)) for key in keys}
+    except KeyError:
+        return None

@@ -1,0 +1,63 @@
+"""Pandera schemas, derived from tables: what every frame is held against before it is loaded.
+
+A failed check named by :data:`KNOWN` or :data:`RULE` is an observation: the row is loaded and reported.
+Any other failure (a key that is null or not unique, a wrong type) breaks the row.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pandera.polars as pa
+import polars as pl
+
+from torn_pipeline.tables.table import Column, Role, Table
+from torn_pipeline.tables.values import DTYPES
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from pandera.api.polars.types import PolarsData
+
+    from torn_pipeline.tables.contract import Rule
+
+__all__ = ["KNOWN", "RULE", "schema_of"]
+
+KNOWN = "known values"
+RULE = "rule: "
+
+
+def schema_of(table: Table, rules: Sequence[Rule] = ()) -> pa.DataFrameSchema:
+    """The Pandera schema of a table: its columns in order, with types, keys, known values and the rules given."""
+    return pa.DataFrameSchema(
+        {column.name: _column(column, table) for column in table.columns},
+        checks=[_rule_check(rule, table) for rule in rules],
+        strict=True,
+        ordered=True,
+        unique=list(table.key) or None,
+        name=table.name,
+        description=table.description,
+    )
+
+
+def _column(column: Column, table: Table) -> pa.Column:
+    is_own = column.role is Role.OWN
+    checks = [pa.Check.isin(column.known, error=KNOWN)] if column.known and is_own else []
+    return pa.Column(DTYPES[column.type], checks=checks, nullable=column.name not in table.key, description=column.description)
+
+
+def _rule_check(rule: Rule, table: Table) -> pa.Check:
+    holds = _expression(rule, table)
+
+    def check(data: PolarsData) -> pl.LazyFrame:
+        return data.lazyframe.select(holds)
+
+    return pa.Check(check, error=f"{RULE}{rule.name}")
+
+
+def _expression(rule: Rule, table: Table) -> pl.Expr:
+    """What holds for every row; a comparison with null says nothing against the row."""
+    if not rule.unique:
+        return pl.sql_expr(rule.holds).fill_null(value=True)
+    some_null = pl.any_horizontal(pl.col(name).is_null() for name in rule.unique)
+    return pl.struct(*table.root_key, *rule.unique).is_duplicated().not_() | some_null
