@@ -1,0 +1,359 @@
+"""One pooled HTTP session that asks the Torn API for JSON objects, politely.
+
+Here belong authentication, time-outs, retries, the quota, and telling an answer from an error. Not here:
+what an answer means, or how a list is read page by page.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from http.cookiejar import DefaultCookiePolicy
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Self
+from urllib.parse import parse_qsl, unquote, urlencode, urlsplit
+
+import orjson
+import requests
+import stamina
+import urllib3
+from requests.auth import AuthBase
+
+from torn_pipeline.errors import (
+    ApiClosed,
+    ApiUnavailable,
+    BodyRefused,
+    ConfigError,
+    KeyRefused,
+    RequestRefused,
+    Transient,
+)
+from torn_pipeline.redaction import Redactor
+from torn_pipeline.torn.codes import AccessTooLow, Asked, error_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+    from types import TracebackType
+
+    from torn_pipeline.torn.quota import Quota
+
+__all__ = ["Answer", "TornClient"]
+
+_log = logging.getLogger(__name__)
+
+_LONGEST_WAIT = 600.0
+_CHUNK = 1 << 16
+_DEFAULT_PORTS = {"http": 80, "https": 443}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """One answer of the API that is a JSON object.
+
+    ``url`` is what was asked, without any key; ``content`` the bytes as received, with the content encoding
+    (gzip) undone; ``body`` the same decoded. ``began`` and ``received_at`` (UTC) enclose the call that succeeded.
+    """
+
+    url: str
+    content: bytes
+    body: dict[str, object]
+    began: datetime
+    received_at: datetime
+
+
+class TornClient:
+    """Asks the API for JSON objects with the keys of one account, within its quota. Threads may share it.
+
+    ``timeout`` is in seconds, for the connection, for each read, and for an answer to be complete.
+    A transient error is tried again up to ``max_retries`` times, after ``retry_delay`` seconds, doubled each time,
+    or after what the API asks for. When a key is refused, the account's next one takes its place.
+
+    Raises:
+        ConfigError: there is no key, or one that no HTTP header can carry.
+    """
+
+    def __init__(
+        self,
+        base_url: str,
+        *,
+        keys: Sequence[str],
+        account: str,
+        quota: Quota,
+        timeout: float,
+        max_retries: int,
+        retry_delay: float,
+    ) -> None:
+        self.account = account
+        self._base_url = base_url.rstrip("/")
+        self._keys = _Keys(keys, account)
+        self._quota = quota
+        self._timeout = timeout
+        self._max_retries = max_retries
+        self._retry_delay = retry_delay
+        self._redact = Redactor(keys)
+        self._session = _session(self._base_url)
+
+    def __enter__(self) -> Self:
+        """The client itself; leaving the block closes it."""
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        """Close the connections."""
+        self.close()
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._session.close()
+
+    def get(self, path_or_url: str, params: Mapping[str, str] | None = None) -> Answer:
+        """Ask for a path below the base URL, or for a full URL that lies below it.
+
+        Raises:
+            RequestRefused: the request is wrong, or the URL lies outside the base URL.
+            KeyRefused: the API refuses every key of the account.
+            BodyRefused: the answer is JSON, but not an object.
+            ApiUnavailable: the API is in trouble and was so at each try; ``RateLimited`` and ``ApiClosed`` are kinds of it.
+        """
+        url = self._url(path_or_url, params or {})
+        asked = self._asked(url)
+        for attempt in stamina.retry_context(
+            on=_retry,
+            attempts=self._max_retries + 1,
+            timeout=None,
+            wait_initial=self._retry_delay,
+            wait_max=_LONGEST_WAIT,
+            wait_jitter=self._retry_delay / 2,
+        ):
+            with attempt, self._telling(attempt):
+                return self._ask_with_some_key(url, asked, attempt.num)
+        raise AssertionError(url)  # never reached: the last attempt returns or raises
+
+    def _url(self, path_or_url: str, params: Mapping[str, str]) -> str:
+        """The full URL exactly as it goes out, which is the one to judge: without a key, and below the base URL."""
+        is_url = path_or_url.lower().startswith(("http://", "https://"))
+        given = path_or_url if is_url else f"{self._base_url}/{path_or_url.lstrip('/')}"
+        try:
+            url = _without_key(requests.Request("GET", given, params=dict(params)).prepare().url or "")
+            below = _is_below(url, self._base_url)
+        except ValueError:  # as requests' own InvalidURL and MissingSchema are
+            url, below = given, False
+        if not below:
+            message = f"{self._redact(url)!r} is not below TORN_API_URL, {self._base_url!r}, the only API the key is for; check the path"
+            raise RequestRefused(message)
+        return url
+
+    def _asked(self, url: str) -> Asked:
+        path = urlsplit(url).path.removeprefix(urlsplit(self._base_url).path)
+        call = f"GET {self._redact(path)} for account {self.account}"
+        return Asked(call=call, variable=_variable(self.account), window=self._quota.window, redact=self._redact)
+
+    @contextmanager
+    def _telling(self, attempt: stamina.Attempt) -> Iterator[None]:
+        """Log an error that will be tried again; the last one is for whoever asked."""
+        try:
+            yield
+        except Transient as error:
+            again = _retry(error)
+            if again is not False and attempt.num <= self._max_retries:
+                wait = attempt.next_wait if again is True else again
+                _log.warning("%s; retry %d of %d in %.1f s", error, attempt.num, self._max_retries, wait)
+            raise
+
+    def _ask_with_some_key(self, url: str, asked: Asked, attempt: int) -> Answer:
+        for key in self._keys.usable():
+            try:
+                return self._ask(url, key, asked, attempt)
+            except KeyRefused as error:
+                self._keys.refuse(key, error)
+        raise self._keys.last_refusal()
+
+    def _ask(self, url: str, key: str, asked: Asked, attempt: int) -> Answer:
+        with self._quota.call(self.account):
+            began = datetime.now(UTC)
+            started = time.monotonic()
+            response, content = self._exchange(url, key, asked)
+            received_at = datetime.now(UTC)
+        milliseconds = round((time.monotonic() - started) * 1000)
+        status = response.status_code
+        _log.debug(
+            "%s: HTTP status %d, %d bytes, %d ms, attempt %d",
+            asked.call,
+            status,
+            len(content),
+            milliseconds,
+            attempt,
+            extra={"status": status, "bytes": len(content), "milliseconds": milliseconds, "attempt": attempt, "account": self.account},
+        )
+        body = _body(response, content, asked)
+        return Answer(url=self._redact(url), content=content, body=body, began=began, received_at=received_at)
+
+    def _exchange(self, url: str, key: str, asked: Asked) -> tuple[requests.Response, bytes]:
+        """One call: the response and its whole content."""
+        deadline = time.monotonic() + self._timeout
+        late = f"{asked.call}: there was no complete answer within {self._timeout:g} s; run it again later, or raise timeout"
+        try:
+            with self._session.get(url, auth=_KeyHeader(key), timeout=self._timeout, stream=True, allow_redirects=False) as response:
+                chunks = []
+                while chunk := response.raw.read1(_CHUNK, decode_content=True):
+                    chunks.append(chunk)
+                    if time.monotonic() > deadline:
+                        raise ApiUnavailable(late)
+                return response, b"".join(chunks)
+        # The causes are left out on purpose: their texts may repeat what the server sent.
+        except (requests.Timeout, urllib3.exceptions.TimeoutError):
+            raise ApiUnavailable(late) from None
+        except (requests.RequestException, urllib3.exceptions.HTTPError, OSError, ValueError) as error:
+            message = (
+                f"{asked.call}: there was no complete answer ({_reason(error)}); run it again later, or check TORN_API_URL and the network"
+            )
+            raise ApiUnavailable(message) from None
+
+
+class _Keys:
+    """The keys of one account, the one to use first at the front."""
+
+    def __init__(self, keys: Sequence[str], account: str) -> None:
+        variable = _variable(account)
+        if not keys:
+            message = f"there is no key for account {account}: put one into {variable}"
+            raise ConfigError(message)
+        if any(not key.isascii() or not key.isprintable() or " " in key for key in keys):
+            message = f"a key of account {account} holds blanks or other characters that no key has: check {variable}"
+            raise ConfigError(message)
+        self._keys = list(keys)
+        self._account = account
+        self._lock = threading.Lock()
+        self._refusal = KeyRefused()
+
+    def usable(self) -> tuple[str, ...]:
+        """The keys that have not been refused for good, the one to use first at the front."""
+        with self._lock:
+            return tuple(self._keys)
+
+    def refuse(self, key: str, error: KeyRefused) -> None:
+        """Use the key no more, or, where only this endpoint is above its level, only after the others."""
+        with self._lock:
+            self._refusal = error
+            if key not in self._keys:
+                return
+            self._keys.remove(key)
+            if isinstance(error, AccessTooLow):
+                self._keys.append(key)
+            left = len(self._keys)
+        _log.warning("%s (account %s has %d usable keys left)", error, self._account, left)
+
+    def last_refusal(self) -> KeyRefused:
+        """What was said of the key refused last."""
+        return type(self._refusal)(*self._refusal.args)
+
+
+class _KeyHeader(AuthBase):
+    """Puts the key where the API wants it. As an ``auth`` it also keeps requests from looking into a ``.netrc``."""
+
+    def __init__(self, key: str) -> None:
+        self._key = key
+
+    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        request.headers["Authorization"] = f"ApiKey {self._key}"
+        return request
+
+
+def _session(base_url: str) -> requests.Session:
+    session = requests.Session()
+    session.headers.update({"User-Agent": f"torn-pipeline/{version('torn-pipeline')}", "Accept": "application/json"})
+    # Proxies and certificates of the environment are for https; plain http stays on this machine.
+    session.trust_env = urlsplit(base_url).scheme == "https"
+    session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=()))
+    return session
+
+
+def _variable(account: str) -> str:
+    return "TORN_API_KEY" if account == "default" else f"TORN_API_KEY_{account.upper()}"
+
+
+def _retry(error: Exception) -> bool | float:
+    """Whether to try again: after how many seconds, or ``True`` for the usual delay."""
+    if not isinstance(error, Transient) or isinstance(error, ApiClosed):
+        return False
+    wait = error.wait if isinstance(error, ApiUnavailable) else None
+    return True if wait is None else min(wait, _LONGEST_WAIT)
+
+
+def _body(response: requests.Response, content: bytes, asked: Asked) -> dict[str, object]:
+    """The JSON object in an answer.
+
+    Raises:
+        PipelineError: of the class that fits an answer which is none.
+    """
+    html = "html" in response.headers.get("Content-Type", "").lower() or content.lstrip()[:1] == b"<"
+    try:
+        body, broken = orjson.loads(content), False
+    except orjson.JSONDecodeError:
+        body, broken = None, True
+    error = error_of(response.status_code, body, asked, html=html)
+    if error is not None:
+        if isinstance(error, ApiUnavailable):
+            error.wait = _retry_after(response.headers.get("Retry-After"), error.wait)
+        raise error
+    if broken:
+        what = "a web page" if html else f"{len(content)} bytes that are no complete JSON"
+        message = f"{asked.call}: the API answered {what}; run it again later"
+        raise ApiUnavailable(message)
+    if not isinstance(body, dict):
+        message = f"{asked.call}: the API answered JSON that is no object; check the endpoint's path"
+        raise BodyRefused(message)
+    return body
+
+
+def _retry_after(header: str | None, default: float | None) -> float | None:
+    """The seconds that a ``Retry-After`` header asks for, a number or a date; ``default`` when it asks nothing readable."""
+    if not header:
+        return default
+    try:
+        return max(0.0, min(float(header), _LONGEST_WAIT))
+    except ValueError:
+        pass
+    try:
+        date = parsedate_to_datetime(header)
+    except ValueError:
+        return default
+    seconds = (date.replace(tzinfo=date.tzinfo or UTC) - datetime.now(UTC)).total_seconds()
+    return max(0.0, min(seconds, _LONGEST_WAIT))
+
+
+def _reason(error: BaseException) -> str:
+    """The first cause of an error in a few words that hold nothing the server sent."""
+    while error.__context__ is not None:
+        error = error.__context__
+    if isinstance(error, OSError) and error.strerror and not isinstance(error, requests.RequestException):
+        return error.strerror
+    return type(error).__name__
+
+
+def _without_key(url: str) -> str:
+    """The URL without a ``key`` in its query, otherwise letter for letter."""
+    parts = urlsplit(url)
+    query = parse_qsl(parts.query, keep_blank_values=True)
+    kept = [(name, value) for name, value in query if name.lower() != "key"]
+    return url if len(kept) == len(query) else parts._replace(query=urlencode(kept)).geturl()
+
+
+def _is_below(url: str, base_url: str) -> bool:
+    """Whether a URL has the base URL's scheme, host and port, and its path or one below it."""
+    parts, base = urlsplit(url), urlsplit(base_url)
+    if parts.username is not None or parts.password is not None or _origin(url) != _origin(base_url):
+        return False
+    prefix = base.path.rstrip("/")
+    if any(unquote(step) in {".", ".."} for step in parts.path.split("/")):
+        return False
+    return parts.path == prefix or parts.path.startswith(f"{prefix}/")
+
+
+def _origin(url: str) -> tuple[str, str | None, int | None]:
+    parts = urlsplit(url)
+    return parts.scheme, parts.hostname, parts.port or _DEFAULT_PORTS.get(parts.scheme)

@@ -1,0 +1,205 @@
+"""Lists that come in pages: following them to the end, and proving that nothing was missed.
+
+Here belongs how a list is read whole. Not here: what its rows mean, or where its pages go.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, NoReturn
+from urllib.parse import urljoin
+
+import orjson
+
+from torn_pipeline.errors import BodyRefused, ListMoved
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+
+    from torn_pipeline.torn.client import Answer, TornClient
+
+__all__ = ["ListPage", "Listing", "fetch_list"]
+
+_log = logging.getLogger(__name__)
+
+_ATTEMPTS = 3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listing:
+    """How an endpoint's answers are read.
+
+    ``root`` is the key of the body that holds the rows (a list) or the one object, ``None`` where the body itself
+    is the object. ``page_size`` is asked for as ``limit``, where the endpoint takes one. ``key_of`` gives a
+    row's key, ``None`` for a row that has none; it must not raise. ``check_body`` raises ``BodyRefused`` for a
+    body that is not the endpoint's.
+    """
+
+    check_body: Callable[[dict[str, object]], None]
+    root: str | None = None
+    page_size: int | None = None
+    key_of: Callable[[object], Hashable | None] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListPage:
+    """One page of a list, as it came.
+
+    ``number`` counts from 0. A page with number 0 starts an attempt: the pages before it, if there were any,
+    are of an attempt that was given up, and void. ``rows`` is how many rows the page has (1 for an object), ``repeated``
+    how many of them had come before in the same attempt.
+    """
+
+    answer: Answer
+    number: int
+    rows: int
+    repeated: int
+
+
+def fetch_list(client: TornClient, path: str, params: Mapping[str, str], listing: Listing) -> Iterator[ListPage]:
+    """Read an endpoint's answer, all its pages, each as it comes. It is whole when the iteration ends by itself.
+
+    Pages are followed by ``_metadata.links.next`` until there is none, or two pages in a row are empty. Only keys
+    are kept in memory.
+
+    A list of rows with keys that took more than one page is proven at the end. Its first page is asked once
+    more, past the API's cache: of the rows that were on it at the start, the first ones must still be there, in
+    their order and without a gap, with at most new rows among them. New rows mean that the list grew at its head
+    while it was read, which moves rows to later pages but hides none; the page just asked is then handed over as
+    the last one, so that they are not missed either. After anything else the list is read again from its start,
+    at most three times in all.
+
+    This proves that no row was missed in a list whose newest rows come first and whose rows stay. It notices
+    rows that vanish from the first page, unless they are its last ones and as many new rows come in. It
+    does not notice a row that vanishes from a later page before the page after it is read, by which the first row
+    of that next page is missed. Lists that rows leave, such as the open crimes, are read safely in one page only.
+
+    Raises:
+        ListMoved: the list changed at each attempt in a way that may have hidden rows, or its pages lead in a circle.
+        BodyRefused: a body is not the endpoint's, or its link to the next page is no link.
+        PipelineError: whatever :meth:`TornClient.get` raises.
+    """
+    for attempt in range(1, _ATTEMPTS + 1):
+        try:
+            yield from _Reading(client, path, params, listing).pages(fresh=attempt > 1)
+        except ListMoved as error:
+            if attempt == _ATTEMPTS:
+                message = f"{error}, at each of {_ATTEMPTS} attempts; nothing of it is used, run it again later"
+                raise ListMoved(message) from None
+            _log.warning("%s; reading it again from its start, attempt %d of %d", error, attempt + 1, _ATTEMPTS)
+        else:
+            return
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Content:
+    """What is kept of a page until the next one is there; ``digest`` stands in where no row has a key."""
+
+    rows: int
+    keys: list[Hashable]
+    digest: bytes
+
+    def same_rows(self, other: _Content) -> bool:
+        """Whether both have the same rows, and have any."""
+        if self.rows != other.rows or not self.rows:
+            return False
+        return set(self.keys) == set(other.keys) and self.digest == other.digest
+
+
+@dataclass(slots=True)
+class _Reading:
+    """One attempt at a list, and what it has to remember."""
+
+    client: TornClient
+    path: str
+    params: Mapping[str, str]
+    listing: Listing
+    seen: set[Hashable] = field(default_factory=set)
+    head: list[Hashable] = field(default_factory=list)
+
+    def pages(self, *, fresh: bool) -> Iterator[ListPage]:
+        """All pages; ``fresh`` asks for the first one past the API's cache."""
+        first = dict(self.params)
+        if self.listing.page_size is not None:
+            first.setdefault("limit", str(self.listing.page_size))
+        answer = self.client.get(self.path, _past_cache(first) if fresh else first)
+        page, content = self._page(answer, 0)
+        self.head = content.keys
+        yield page
+        asked = {answer.url}
+        while (url := self._next(answer)) is not None:
+            if url in asked:
+                self._give_up("its pages lead in a circle")
+            asked.add(url)
+            answer = self.client.get(url)
+            before = content
+            page, content = self._page(answer, page.number + 1)
+            if content.same_rows(before):
+                self._give_up("a page has just the rows of the page before it, as if the API did not turn pages")
+            yield page
+            if not page.rows and not before.rows:
+                break
+        if page.number and self.head:
+            yield from self._proof(first, page.number + 1)
+
+    def _page(self, answer: Answer, number: int) -> tuple[ListPage, _Content]:
+        self.listing.check_body(answer.body)
+        content = self._content(answer.body)
+        page = ListPage(answer=answer, number=number, rows=content.rows, repeated=self._count(content.keys))
+        return page, content
+
+    def _content(self, body: dict[str, object]) -> _Content:
+        root = body if self.listing.root is None else body.get(self.listing.root)
+        rows = root if isinstance(root, list) else [] if root is None else [root]
+        key_of = self.listing.key_of if rows is root else None
+        keys = [key for key in map(key_of, rows) if key is not None] if key_of else []
+        return _Content(rows=len(rows), keys=keys, digest=b"" if keys else hashlib.sha256(orjson.dumps(rows)).digest())
+
+    def _count(self, keys: Sequence[Hashable]) -> int:
+        """How many of the keys were seen before; all of them are, from now on."""
+        before = len(self.seen)
+        self.seen.update(keys)
+        return len(keys) - (len(self.seen) - before)
+
+    def _next(self, answer: Answer) -> str | None:
+        metadata = answer.body.get("_metadata")
+        links = metadata.get("links") if isinstance(metadata, dict) else None
+        url = links.get("next") if isinstance(links, dict) else None
+        if url is None or url == "":
+            return None
+        if not isinstance(url, str):
+            message = f"{self._name()}: the link to the next page is no text; check that TORN_API_URL is the API's"
+            raise BodyRefused(message)
+        return urljoin(answer.url, url)
+
+    def _proof(self, first: Mapping[str, str], number: int) -> Iterator[ListPage]:
+        """Ask the first page again, and hand it over when it has rows that were on no page.
+
+        Raises:
+            ListMoved: rows may have been missed.
+        """
+        answer = self.client.get(self.path, _past_cache(first))
+        page, content = self._page(answer, number)
+        on_head = set(self.head)
+        left = [key for key in content.keys if key in on_head]
+        if not left:
+            self._give_up("its first page held only other rows at the end")
+        if left != self.head[: len(left)]:
+            self._give_up("rows of its first page vanished or changed places")
+        if page.repeated < len(content.keys):
+            yield page
+
+    def _give_up(self, what: str) -> NoReturn:
+        message = f"{self._name()}: the list could not be read whole, {what}"
+        raise ListMoved(message)
+
+    def _name(self) -> str:
+        return f"GET {self.path} for account {self.client.account}"
+
+
+def _past_cache(params: Mapping[str, str]) -> dict[str, str]:
+    """The parameters with the one that makes the API answer afresh."""
+    return {**params, "timestamp": str(int(time.time()))}
