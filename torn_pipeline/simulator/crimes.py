@@ -46,7 +46,7 @@ class CrimeMaker:
 
     def make(self, created_at: int, status: str | None = None) -> dict[str, Any]:
         """A crime created at this time (Unix seconds); without a status, one that its age allows."""
-        name, difficulty, positions = CRIMES[self.made % len(CRIMES)] if self.made < len(CRIMES) else self.chance.choice(CRIMES)
+        name, difficulty, positions = CRIMES[self.made] if self.made < len(CRIMES) else self.chance.choice(CRIMES)
         crime_id = self.next_id
         self.made += 1
         self.next_id += self.chance.randint(1, 60)

@@ -9,7 +9,6 @@ import threading
 import time
 from contextlib import suppress
 from functools import partial
-from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 from urllib.parse import parse_qsl, urlencode, urlsplit
@@ -28,7 +27,7 @@ __all__ = ["Call", "Simulator"]
 
 PREFIX = "/v2"
 LOOPBACK = "127.0.0.1"
-POLL_SECONDS = 0.05
+POLL_SECONDS = 0.01
 JOIN_SECONDS = 5.0
 
 
@@ -67,6 +66,7 @@ class Simulator:
         self._lock = threading.Lock()
         self._closing = threading.Event()
         self._thread: threading.Thread | None = None
+        self._serving = False
         self._server = _Server((LOOPBACK, port), partial(_Handler, self))
 
     @property
@@ -81,6 +81,7 @@ class Simulator:
 
     def __enter__(self) -> Self:
         """Start to serve in a thread."""
+        self._serving = True
         self._thread = threading.Thread(target=self._server.serve_forever, args=(POLL_SECONDS,), name="simulator", daemon=True)
         self._thread.start()
         return self
@@ -90,18 +91,21 @@ class Simulator:
         self.close()
 
     def serve_forever(self) -> None:
-        """Serve in this thread until it is interrupted (``KeyboardInterrupt`` goes through), then close."""
+        """Serve in this thread until it is interrupted (``KeyboardInterrupt`` goes through) or closed, then close."""
+        self._serving = True
         try:
             self._server.serve_forever(POLL_SECONDS)
         finally:
-            self._closing.set()
-            self._server.server_close()
+            self._serving = False
+            self.close()
 
     def close(self) -> None:
         """Stop serving, end every connection and wait for its thread; harmless the second time."""
         self._closing.set()
-        if self._thread is not None:
+        if self._serving:
             self._server.shutdown()
+            self._serving = False
+        if self._thread is not None:
             self._thread.join()
             self._thread = None
         self._server.server_close()
@@ -214,8 +218,10 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 def _head(answer: Answer) -> bytes:
+    # A proxy also sends statuses that no standard knows, such as 520.
+    phrase = BaseHTTPRequestHandler.responses.get(answer.status, ("",))[0]
     lines = [
-        f"HTTP/1.1 {answer.status} {HTTPStatus(answer.status).phrase}",
+        f"HTTP/1.1 {answer.status} {phrase}",
         f"Content-Type: {answer.content_type}",
         f"Content-Length: {len(answer.body)}",
     ]

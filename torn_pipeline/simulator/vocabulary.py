@@ -62,7 +62,7 @@ ODD_NAMES = (
     "__-__",
 )
 
-POSITIONS = ("Leader", "Co-leader", "Recruit", "Soldier", "Veteran", "Quartermaster", "Ünder <boss>", "Banker & Co")
+POSITIONS = ("Leader", "Co-leader", "Recruit", "Soldier", "Veteran", "Quartermaster", "Ünder-boss", "Banker & Co")
 RANKS = ("Unranked", "Bronze", "Silver", "Gold", "Platinum", "Diamond")
 REVIVE_SETTINGS = ("Everyone", "Friends & faction", "No one", "Unknown")
 COUNTRIES = (

@@ -1,0 +1,1 @@
+"""The simulator: its world, what the API answers, its server and its faults."""
