@@ -193,9 +193,17 @@ class PipelineConfig(_Model):
     """The whole config file; the account ``default`` stands where the section is left out."""
 
     defaults: Defaults = Field(default_factory=Defaults)
-    accounts: Annotated[tuple[Account, ...], Field(strict=False, min_length=1)] = (Account(name="default"),)
-    endpoints: Annotated[tuple[Endpoint, ...], Field(strict=False, min_length=1)]
+    accounts: Annotated[tuple[Account, ...], Field(strict=False)] = (Account(name="default"),)
+    endpoints: Annotated[tuple[Endpoint, ...], Field(strict=False)]
     _places: Places = PrivateAttr(default_factory=dict)
+
+    @field_validator("accounts", "endpoints")
+    @classmethod
+    def _are_some(cls, items: tuple[object, ...]) -> tuple[object, ...]:
+        if not items:  # not `min_length`, which also complains of items that are there and wrong
+            message = "is empty: it needs at least one entry"
+            raise ValueError(message)
+        return items
 
     @field_validator("endpoints")
     @classmethod
@@ -223,10 +231,11 @@ class PipelineConfig(_Model):
         Endpoints and accounts go by their names. What was left out is where the part around it is.
         """
         sections: dict[str, Sequence[Account | Endpoint]] = {"endpoints": self.endpoints, "accounts": self.accounts}
-        if len(path) == 1 or path[0] not in sections:
+        section, *rest = path or ("",)
+        if not rest or section not in sections:
             return place(self._places, path)
-        names = [item.name for item in sections[path[0]]]
-        return place(self._places, (path[0], names.index(path[1]), *path[2:]))
+        names = [item.name for item in sections[section]]
+        return place(self._places, (section, names.index(rest[0]), *rest[1:]))
 
 
 def place(places: Places, path: Parts) -> str:

@@ -46,7 +46,6 @@ def sentence_of(details: ErrorDetails) -> str:
         "enum": f"is {shown}: use {str(context.get('expected')).replace(chr(39), '')}",
         "literal_error": f"is {shown}: use {str(context.get('expected')).replace(chr(39), '')}",
         "string_pattern_mismatch": f"is {shown}: use lower-case letters, digits and _, beginning with a letter",
-        "too_short": "is empty: it needs at least one entry",
         "greater_than_equal": f"is {shown}: must be at least {context.get('ge', 0):g}",
         "less_than_equal": f"is {shown}: must be at most {context.get('le', 0):g}",
     }.get(kind, f"is {shown}: {TYPES.get(kind, 'is not what belongs here')}")

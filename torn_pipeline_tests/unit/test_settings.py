@@ -1,0 +1,193 @@
+"""The environment is read once, checked as a whole, and never shows a key."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from torn_pipeline.errors import ConfigError
+from torn_pipeline.settings import Settings
+
+
+def _problems(environment: dict[str, str]) -> list[str]:
+    with pytest.raises(ConfigError) as caught:
+        Settings.from_environment(environment)
+    assert caught.value.exit_status == 2
+    return str(caught.value).split("\n")
+
+
+@pytest.fixture(autouse=True)
+def _elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No test reads a ``.env`` of the folder it happens to run in."""
+    monkeypatch.chdir(tmp_path)
+
+
+def test_an_empty_environment_gives_the_defaults(tmp_path: Path) -> None:
+    settings = Settings.from_environment({})
+    assert settings.api_url == "https://api.torn.com/v2"
+    assert settings.config == Path("config/pipeline.yaml")
+    assert settings.data_dir == Path("data")
+    assert settings.warehouse_url == f"duckdb:///{tmp_path}/data/warehouse.duckdb"
+    assert settings.landing_url == f"file://{tmp_path}/data/landing"
+    assert (settings.log_level, settings.log_format) == ("INFO", "text")
+    assert settings.dagster_home == tmp_path / "data" / "dagster"
+    assert settings.rate_window == 60
+    assert settings.keys == {}
+    assert not settings.is_loopback
+
+
+def test_every_variable_is_read() -> None:
+    settings = Settings.from_environment(
+        {
+            "TORN_API_URL": "https://example.org/v2/",
+            "TORN_CONFIG": "/etc/torn/pipeline.json",
+            "TORN_DATA_DIR": "/var/torn",
+            "TORN_WAREHOUSE": "bigquery://project/dataset?location=EU",
+            "TORN_LANDING": "s3://bucket/prefix",
+            "TORN_LOG_LEVEL": "debug",
+            "TORN_LOG_FORMAT": "JSON",
+            "DAGSTER_HOME": "/var/dagster",
+            "TORN_RATE_WINDOW": "0.5",
+        }
+    )
+    assert settings.api_url == "https://example.org/v2"
+    assert settings.config == Path("/etc/torn/pipeline.json")
+    assert settings.data_dir == Path("/var/torn")
+    assert settings.warehouse_url == "bigquery://project/dataset?location=EU"
+    assert settings.landing_url == "s3://bucket/prefix"
+    assert (settings.log_level, settings.log_format) == ("DEBUG", "json")
+    assert settings.dagster_home == Path("/var/dagster")
+    assert settings.rate_window == 0.5
+
+
+def test_the_data_directory_holds_what_is_not_placed_elsewhere() -> None:
+    settings = Settings.from_environment({"TORN_DATA_DIR": "/var/torn"})
+    assert settings.warehouse_url == "duckdb:////var/torn/warehouse.duckdb"
+    assert settings.landing_url == "file:///var/torn/landing"
+    assert settings.dagster_home == Path("/var/torn/dagster")
+
+
+def test_the_process_environment_is_read_when_none_is_given(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TORN_DATA_DIR", "/var/from-the-process")
+    assert Settings.from_environment().data_dir == Path("/var/from-the-process")
+
+
+def test_an_empty_variable_is_as_good_as_none() -> None:
+    names = (
+        "TORN_API_URL",
+        "TORN_CONFIG",
+        "TORN_DATA_DIR",
+        "TORN_WAREHOUSE",
+        "TORN_LANDING",
+        "TORN_LOG_LEVEL",
+        "TORN_LOG_FORMAT",
+        "TORN_API_KEY",
+    )
+    assert Settings.from_environment(dict.fromkeys((*names, "DAGSTER_HOME", "DAGSTER_POSTGRES_URL"), "")) == Settings.from_environment({})
+
+
+def test_keys_belong_to_accounts() -> None:
+    settings = Settings.from_environment(
+        {
+            "TORN_API_KEY": "first",
+            "TORN_API_KEY_FACTION_40832": "second",
+            "TORN_API_KEY_OTHER": " third, fourth ,,",
+            "TORN_API_KEYS": "no key of ours",
+            "TORN_API_KEY_lower": "no account of ours",
+        }
+    )
+    assert settings.keys == {"default": ("first",), "faction_40832": ("second",), "other": ("third", "fourth")}
+    assert set(settings.secrets) == {"first", "second", "third", "fourth"}
+
+
+def test_the_account_default_may_be_named_too() -> None:
+    assert Settings.from_environment({"TORN_API_KEY_DEFAULT": "b,a", "TORN_API_KEY": "a"}).keys == {"default": ("a", "b")}
+
+
+def test_a_key_may_stand_in_a_file(tmp_path: Path) -> None:
+    file = tmp_path / "key"
+    file.write_text("from-a-file, and-another\n", encoding="utf-8")
+    settings = Settings.from_environment({"TORN_API_KEY_OTHER_FILE": str(file), "TORN_API_KEY_OTHER": "direct"})
+    assert settings.keys == {"other": ("direct", "from-a-file", "and-another")}
+
+
+def test_a_key_file_that_cannot_be_read_is_a_problem(tmp_path: Path) -> None:
+    binary = tmp_path / "binary"
+    binary.write_bytes(b"\xff\xfe")
+    problems = _problems({"TORN_API_KEY_A_FILE": str(tmp_path / "none"), "TORN_API_KEY_B_FILE": str(binary)})
+    assert problems == [
+        f"TORN_API_KEY_A_FILE names a file that cannot be read, '{tmp_path}/none': FileNotFoundError; check the path and its permissions",
+        f"TORN_API_KEY_B_FILE names a file that cannot be read, '{binary}': UnicodeDecodeError; check the path and its permissions",
+    ]
+
+
+def test_the_env_file_beside_the_config_is_read_and_the_environment_wins(tmp_path: Path) -> None:
+    folder = tmp_path / "place"
+    folder.mkdir()
+    (folder / ".env").write_text(
+        '# comment\nTORN_API_KEY=from-the-file\nexport TORN_DATA_DIR="/var/file"\nTORN_LOG_LEVEL=ERROR\nALONE\n', encoding="utf-8"
+    )
+    settings = Settings.from_environment({"TORN_CONFIG": str(folder / "pipeline.yaml"), "TORN_LOG_LEVEL": "WARNING"})
+    assert settings.keys == {"default": ("from-the-file",)}
+    assert settings.data_dir == Path("/var/file")
+    assert settings.log_level == "WARNING"
+    assert Settings.from_environment({"TORN_CONFIG": str(tmp_path / "pipeline.yaml")}).keys == {}
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "[::1]"])
+def test_plain_http_is_for_loopback(host: str) -> None:
+    settings = Settings.from_environment({"TORN_API_URL": f"http://{host}:8080/v2"})
+    assert settings.is_loopback
+
+
+@pytest.mark.parametrize("host", ["api.torn.com", "127.0.0.1.example.org", "localhost.example.org", "10.0.0.1", "0.0.0.0"])  # noqa: S104 - nothing listens
+def test_plain_http_to_other_machines_is_refused(host: str) -> None:
+    assert _problems({"TORN_API_URL": f"http://{host}/v2"}) == [
+        f"TORN_API_URL uses plain http to {host}, which would show the key on the way: use https"
+    ]
+
+
+@pytest.mark.parametrize("url", ["ftp://example.org", "api.torn.com/v2", "https://", "file:///etc/passwd"])
+def test_what_is_no_web_address_is_refused(url: str) -> None:
+    [problem] = _problems({"TORN_API_URL": url})
+    assert problem.startswith("TORN_API_URL is not an http(s) URL")
+    assert problem.endswith("use for example https://api.torn.com/v2")
+
+
+@pytest.mark.parametrize("url", ["https://name:hush@example.org/v2", "https://hush@example.org/v2", "https://example.org/v2?key=hush"])
+def test_an_address_holds_no_secret(url: str) -> None:
+    [problem] = _problems({"TORN_API_URL": url})
+    assert problem == "TORN_API_URL must hold neither a user, a password nor a query: keys belong in TORN_API_KEY"
+
+
+def test_every_problem_is_told_at_once() -> None:
+    problems = _problems(
+        {
+            "TORN_API_URL": "http://example.org",
+            "TORN_LOG_LEVEL": "LOUD",
+            "TORN_LOG_FORMAT": "xml",
+            "TORN_RATE_WINDOW": "fast",
+            "DAGSTER_POSTGRES_URL": "postgresql://dagster:hush@db/dagster",
+        }
+    )
+    assert [problem.split()[0] for problem in problems] == [
+        "TORN_RATE_WINDOW",
+        "TORN_API_URL",
+        "TORN_LOG_LEVEL",
+        "TORN_LOG_FORMAT",
+        "DAGSTER_POSTGRES_URL",
+    ]
+    assert "hush" not in "".join(problems)
+
+
+@pytest.mark.parametrize("seconds", ["0", "-1", "61", "nan", "inf", "1m"])
+def test_the_rate_window_only_gets_shorter(seconds: str) -> None:
+    assert _problems({"TORN_RATE_WINDOW": seconds}) == [f"TORN_RATE_WINDOW is '{seconds}': use a number of seconds above 0 and up to 60"]
+
+
+def test_keys_are_never_shown() -> None:
+    settings = Settings.from_environment({"TORN_API_KEY": "hush-hush", "TORN_API_KEY_OTHER": "hush-hush-too"})
+    for shown in (repr(settings), str(settings), f"{settings}"):
+        assert "hush" not in shown
+    assert "hush" not in "".join(_problems({"TORN_API_KEY": "hush-hush", "TORN_LOG_LEVEL": "LOUD"}))
