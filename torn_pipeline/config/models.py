@@ -228,7 +228,8 @@ class PipelineConfig(_Model):
     def where(self, *path: str) -> str:
         """The file and line (or ``--set``) of a part, such as ``where("endpoints", "faction_crimes", "path")``.
 
-        Endpoints and accounts go by their names. What was left out is where the part around it is.
+        Endpoints and accounts go by their names; ``ValueError`` when there is none of that name. What was left
+        out is where the part around it is.
         """
         sections: dict[str, Sequence[Account | Endpoint]] = {"endpoints": self.endpoints, "accounts": self.accounts}
         section, *rest = path or ("",)

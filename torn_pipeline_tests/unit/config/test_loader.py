@@ -264,6 +264,11 @@ def test_json_numbers_are_numbers(folder: Folder) -> None:
     assert folder.load(text).endpoints[0].max_quarantined == 0.01
 
 
+def test_a_mapping_in_braces_need_not_be_json(folder: Folder) -> None:
+    config = folder.load("{endpoints: [\n\t{name: crimes, path: /faction/crimes, frequency: P1D}]}")
+    assert config.where("endpoints", "crimes", "path") == f"{folder.file}:2"
+
+
 def test_anchors_and_a_byte_order_mark_are_fine(folder: Folder) -> None:
     text = (
         "endpoints:\n"

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 from pydantic import ValidationError
 
-from torn_pipeline.config import PipelineConfig, StorageMode, load_config
+from torn_pipeline.config import Endpoint, PipelineConfig, StorageMode, load_config
 from torn_pipeline.settings import Settings
 
 if TYPE_CHECKING:
@@ -128,6 +128,15 @@ def test_two_endpoints_may_share_a_table_with_the_same_path_and_mode(tmp_path: P
         """,
     )
     assert [one.table for one in config.endpoints] == ["crimes", "crimes"]
+
+
+def test_a_config_can_be_made_without_a_file() -> None:
+    config = PipelineConfig(
+        endpoints=(Endpoint(name="crimes", path="/faction/crimes", frequency=timedelta(minutes=45), timeout=timedelta(seconds=1)),)
+    )
+    [endpoint] = config.endpoints
+    assert (endpoint.accounts, endpoint.timeout, len(endpoint.crons)) == (("default",), timedelta(seconds=1), 3)
+    assert PipelineConfig(endpoints=config.endpoints) == config
 
 
 def test_a_config_cannot_be_changed(shipped: PipelineConfig) -> None:
