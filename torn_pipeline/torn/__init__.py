@@ -3,3 +3,9 @@
 Here belongs how the API is asked, politely. Not here: any business logic or any knowledge of what an
 answer means beyond "this is the endpoint's body". ``steps`` and ``cli`` may import it.
 """
+
+from torn_pipeline.torn.client import Answer, TornClient
+from torn_pipeline.torn.paging import Listing, ListPage, fetch_list
+from torn_pipeline.torn.quota import Quota
+
+__all__ = ["Answer", "ListPage", "Listing", "Quota", "TornClient", "fetch_list"]
