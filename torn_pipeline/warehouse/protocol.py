@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
+    from datetime import datetime
 
     import polars as pl
     import pyarrow as pa
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
     from torn_pipeline.landing.fetch import Fetch
     from torn_pipeline.tables.table import StorageMode, Table
 
-__all__ = ["Load", "Quarantined", "Receipt", "TableReceipt", "Warehouse"]
+__all__ = ["EndpointStatus", "Load", "QuarantineRow", "Quarantined", "Receipt", "TableReceipt", "Warehouse"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,12 +36,33 @@ class Quarantined:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class QuarantineRow(Quarantined):
+    """A root as it stands in ``torn_meta.quarantine``.
+
+    ``quarantine_id`` is the same whenever the same value of the same fetch is found broken again.
+    """
+
+    quarantine_id: str
+    endpoint: str
+    account: str
+    fetch_id: str
+    fetched_at: datetime
+    run_id: str
+    quarantined_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Load:
     """Everything one fetch brings to the warehouse, to be written in one transaction or not at all.
 
     ``tables`` come root first; ``batches`` map a table's name to a frame with the table's columns in order,
     new fields after them, and can be iterated more than once. ``shared_scope`` is true for endpoints with
     ``scope: global``, whose rows belong to no account. ``contract_version`` tells a mended contract from the same one.
+
+    ``batches`` are iterated once and before ``quarantined`` is read, so that both may come from one pass; an
+    error that the iteration raises leaves the warehouse as it was. A ``partial`` load brings a few roots of a
+    fetch that was loaded before: they replace their own rows and nothing else. ``releases`` are the ids of
+    the quarantine rows that are settled by this load.
     """
 
     fetch: Fetch
@@ -51,6 +73,8 @@ class Load:
     batches: Iterable[Mapping[str, pl.DataFrame]]
     quarantined: Sequence[Quarantined]
     run_id: str
+    releases: tuple[str, ...] = ()
+    partial: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,15 +90,38 @@ class TableReceipt:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Receipt:
-    """What a load did. ``skipped`` is why nothing was written (an identical load, a newer fetch there), else empty."""
+    """What a load did. ``skipped`` is why nothing was written (an identical load, a newer fetch there), else empty.
+
+    ``kept_newer`` counts the roots that stayed as they were because a newer fetch had brought them.
+    """
 
     tables: Mapping[str, TableReceipt] = field(default_factory=dict)
     skipped: str = ""
     kept_newer: int = 0
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EndpointStatus:
+    """Where one endpoint stands for one account.
+
+    ``fetch_id`` and ``fetched_at`` are of the last complete fetch, ``None`` when there was none; ``rows``
+    counts by table what the endpoint's fetches have there now.
+    """
+
+    endpoint: str
+    account: str
+    fetch_id: str | None
+    fetched_at: datetime | None
+    rows: Mapping[str, int]
+    quarantined: int
+
+
 class Warehouse(Protocol):
-    """A place where tables live. Every method opens what it needs and closes it again."""
+    """A place where tables live. Every method opens what it needs and closes it again.
+
+    All of them raise ``WarehouseBusy`` when another process holds the warehouse for too long, and
+    ``WarehouseError`` when the warehouse refuses what is asked.
+    """
 
     @property
     def label(self) -> str:
@@ -83,6 +130,19 @@ class Warehouse(Protocol):
 
     def load(self, load: Load) -> Receipt:
         """Write a fetch in one transaction: tables, quarantine, ledger, schema versions and the fetch's row."""
+        ...
+
+    def load_all(self, loads: Iterable[Load], *, rebuild: Mapping[str, Sequence[Table]] | None = None) -> list[Receipt]:
+        """Write several fetches in one transaction, in the order given.
+
+        ``rebuild`` maps endpoints to their tables: these are first emptied, with the ledger and the
+        quarantine of the endpoint, so that the loads may come in another mode or under a contract with
+        other types. Readers see the old tables until all of it is written.
+        """
+        ...
+
+    def prepare(self, tables: Sequence[Table], run_id: str) -> None:
+        """Create the tables that are missing, typed and empty, and the columns that are missing in others."""
         ...
 
     def quarantine(self, load: Load) -> None:
@@ -98,5 +158,21 @@ class Warehouse(Protocol):
         ...
 
     def query(self, sql: str) -> pa.Table:
-        """The answer to a reading query; the tables' schema is on the search path."""
+        """The answer to one reading query; the tables' schema is on the search path."""
+        ...
+
+    def fetches(self, endpoint: str | None = None) -> pl.DataFrame:
+        """``torn_meta.fetches``, oldest first; of one endpoint when given. Empty before the first load."""
+        ...
+
+    def quarantined(self, endpoint: str | None = None) -> list[QuarantineRow]:
+        """What could not be loaded, oldest fetch first; of one endpoint when given."""
+        ...
+
+    def status(self) -> list[EndpointStatus]:
+        """Where every endpoint stands, by endpoint and account. Empty before the first load."""
+        ...
+
+    def recorded_mode(self, table: str) -> StorageMode | None:
+        """The storage mode that the rows of a table were loaded in, ``None`` when there was no load."""
         ...

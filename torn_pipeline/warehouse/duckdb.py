@@ -1,0 +1,166 @@
+"""The DuckDB warehouse: schema ``torn`` and schema ``torn_meta`` of one file."""
+
+# ruff: noqa: S608 - names are quoted or fixed, values are bound
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import polars as pl
+
+from torn_pipeline.errors import WarehouseError
+from torn_pipeline.warehouse import duckdb_meta as meta
+from torn_pipeline.warehouse import duckdb_schema as schema
+from torn_pipeline.warehouse.duckdb_file import DatabaseFile, transaction
+from torn_pipeline.warehouse.duckdb_load import write
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from pathlib import Path
+
+    import pyarrow as pa
+
+    from torn_pipeline.landing.fetch import Fetch
+    from torn_pipeline.tables.table import StorageMode, Table
+    from torn_pipeline.warehouse.duckdb_file import Session
+    from torn_pipeline.warehouse.protocol import EndpointStatus, Load, QuarantineRow, Receipt
+
+__all__ = ["DuckDBWarehouse"]
+
+
+class DuckDBWarehouse:
+    """A warehouse in one DuckDB file, opened by each method for as long as it runs.
+
+    Args:
+        path: the file; it and its folder are created by the first write.
+        lock_timeout: seconds to wait while other threads or processes use the file.
+    """
+
+    def __init__(self, path: Path, *, lock_timeout: float = 60.0) -> None:
+        self._file = DatabaseFile(path, lock_timeout)
+
+    @property
+    def path(self) -> Path:
+        """The file."""
+        return self._file.path
+
+    @property
+    def label(self) -> str:
+        """Where it is, for people."""
+        return f"DuckDB file {self.path}"
+
+    def load(self, load: Load) -> Receipt:
+        """Write a fetch in one transaction: tables, quarantine, ledger, schema versions and the fetch's row.
+
+        Raises:
+            WarehouseBusy: when others use the file for too long.
+            WarehouseError: when the load cannot be written as it must; the tables are as they were.
+        """
+        return self.load_all([load])[0]
+
+    def load_all(self, loads: Iterable[Load], *, rebuild: Mapping[str, Sequence[Table]] | None = None) -> list[Receipt]:
+        """Write several fetches in one transaction; the tables of the endpoints in ``rebuild`` are emptied first.
+
+        Raises:
+            WarehouseBusy: when others use the file for too long.
+            WarehouseError: when a load cannot be written as it must; the tables are as they were.
+        """
+        with self._transaction() as session:
+            for endpoint, tables in (rebuild or {}).items():
+                schema.empty(session, endpoint, tables, run_id="")
+            return [write(session, load) for load in loads]
+
+    def prepare(self, tables: Sequence[Table], run_id: str) -> None:
+        """Create the tables that are missing, typed and empty, and the columns that are missing in others."""
+        with self._transaction() as session:
+            schema.ensure(session, tables, run_id)
+
+    def quarantine(self, load: Load) -> None:
+        """Write only the fetch's row and its quarantine, in one transaction."""
+        with self._transaction() as session:
+            meta.record_fetch(session, load.fetch)
+            meta.record_quarantine(session, load)
+
+    def record_fetch(self, fetch: Fetch) -> None:
+        """Write or rewrite the row of a fetch in ``torn_meta.fetches``."""
+        with self._transaction() as session:
+            meta.record_fetch(session, fetch)
+
+    def read(self, table: str, *, columns: Sequence[str] = (), account: str | None = None) -> pl.DataFrame:
+        """The rows of a table, all columns unless some are named, one account's when given.
+
+        Raises:
+            WarehouseError: when there is no such table or column, or nothing was loaded yet.
+        """
+        selected = ", ".join(map(schema.identifier, columns)) or "*"
+        sql = f"SELECT {selected} FROM {schema.qualified(table)}"
+        values = []
+        if account is not None:
+            sql += " WHERE _account = ?"
+            values.append(account)
+        with self._reading() as session:
+            return _frame(session.arrow(sql, values))
+
+    def query(self, sql: str) -> pa.Table:
+        """The answer to one reading query; the tables' schema is on the search path.
+
+        Raises:
+            WarehouseError: when it is no single query, or DuckDB finds it wrong.
+        """
+        with self._reading() as session:
+            if not session.is_one_query(sql):
+                message = "the text is not one query: give a single SELECT"
+                raise WarehouseError(message)
+            session.run("SET search_path = 'warehouse.torn'")
+            return session.arrow(sql)
+
+    def fetches(self, endpoint: str | None = None) -> pl.DataFrame:
+        """``torn_meta.fetches``, oldest first; of one endpoint when given. Empty before the first load."""
+        sql = "FROM warehouse.torn_meta.fetches WHERE coalesce(endpoint = ?, true) ORDER BY started, _fetch_id"
+        with self._reading_meta() as session:
+            return pl.DataFrame() if session is None else _frame(session.arrow(sql, [endpoint]))
+
+    def quarantined(self, endpoint: str | None = None) -> list[QuarantineRow]:
+        """What could not be loaded, oldest fetch first; of one endpoint when given."""
+        with self._reading_meta() as session:
+            return [] if session is None else meta.quarantined(session, endpoint)
+
+    def status(self) -> list[EndpointStatus]:
+        """Where every endpoint stands, by endpoint and account. Empty before the first load."""
+        with self._reading_meta() as session:
+            return [] if session is None else meta.status(session)
+
+    def recorded_mode(self, table: str) -> StorageMode | None:
+        """The storage mode that the rows of a table were loaded in, ``None`` when there was no load."""
+        with self._reading_meta() as session:
+            return None if session is None else meta.recorded_mode(session, table)
+
+    @contextmanager
+    def _transaction(self) -> Iterator[Session]:
+        with self._file.writing() as session, transaction(session):
+            meta.migrate(session)
+            yield session
+
+    @contextmanager
+    def _reading(self) -> Iterator[Session]:
+        with self._reading_meta() as session:
+            if session is None:
+                message = f"nothing was loaded into {self.path} yet: run `torn-pipeline materialize` first"
+                raise WarehouseError(message)
+            yield session
+
+    @contextmanager
+    def _reading_meta(self) -> Iterator[Session | None]:
+        """``None`` when nothing was ever written."""
+        if not self.path.exists():
+            yield None
+            return
+        with self._file.reading() as session:
+            yield session if meta.exists(session) else None
+
+
+def _frame(rows: pa.Table) -> pl.DataFrame:
+    frame = pl.from_arrow(rows)
+    assert isinstance(frame, pl.DataFrame)  # noqa: S101 - a table never becomes a Series
+    return frame

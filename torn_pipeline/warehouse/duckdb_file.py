@@ -1,0 +1,254 @@
+"""One DuckDB file, opened for a short while: who may hold it when, and how it is opened.
+
+DuckDB lets one process write, or several read, and gives a process's locks away when any of its handles
+closes. So the threads of this process share one reading instance, writers have the file to themselves
+and queue on a lock file beside it, and readers try again while another process writes.
+"""
+
+from __future__ import annotations
+
+import re
+import threading
+import time
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING, Any
+
+import duckdb
+from filelock import FileLock, Timeout
+
+from torn_pipeline.errors import WarehouseBusy, WarehouseError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    import pyarrow as pa
+
+    Values = list[Any] | dict[str, Any] | tuple[()]
+
+__all__ = ["DatabaseFile", "Session", "transaction"]
+
+_CATALOG = "warehouse"
+_PAUSE = 0.05  # seconds between two tries to open a file that another process holds
+_THREAD = "another thread of this process is using it"
+_PROCESS = "another process is loading into it"
+_HOLDER = re.compile(r"lock is held in (?P<program>.*?) \(PID (?P<pid>\d+)")
+
+
+class Session:
+    """An open database; every statement goes through :meth:`run`."""
+
+    def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
+        self._connection = connection
+
+    def run(self, sql: str, values: Values = (), *, incoming: pa.Table | None = None) -> list[tuple[Any, ...]]:  # noqa: ARG002 - DuckDB finds it by its name in this frame
+        """Run one statement and fetch its rows; the SQL may read ``incoming`` like a table of that name.
+
+        ``incoming`` is not registered: a registered table is kept alive until the transaction ends.
+        """
+        return self._connection.execute(sql, values).fetchall()
+
+    def arrow(self, sql: str, values: Values = ()) -> pa.Table:
+        """The answer to one reading statement."""
+        relation = self._connection.sql(sql, params=values or None)
+        try:
+            return relation.to_arrow_table()
+        finally:
+            del relation  # an error's traceback would keep it, and the file open with it
+
+    def is_one_query(self, sql: str) -> bool:
+        """Whether the text is exactly one statement that only reads."""
+        statements = self._connection.extract_statements(sql)
+        return len(statements) == 1 and statements[0].type in {duckdb.StatementType.SELECT, duckdb.StatementType.EXPLAIN}
+
+
+class _Shared:
+    """What the threads of this process know of one file."""
+
+    def __init__(self) -> None:
+        self.changed = threading.Condition()
+        self.reading: duckdb.DuckDBPyConnection | None = None
+        self.readers = 0
+        self.writing = False
+
+
+_FILES: dict[Path, _Shared] = {}
+
+
+class DatabaseFile:
+    """A DuckDB file that is opened for each use. ``lock_timeout`` is how many seconds to wait for it."""
+
+    def __init__(self, path: Path, lock_timeout: float) -> None:
+        self.path = path.absolute()
+        self._timeout = lock_timeout
+        self._shared = _FILES.setdefault(self.path.resolve(), _Shared())
+
+    @contextmanager
+    def reading(self) -> Iterator[Session]:
+        """The database, read only. The file must exist.
+
+        Raises:
+            WarehouseBusy: when another process writes for longer than the timeout.
+            WarehouseError: when the file is no database, or DuckDB refuses a statement.
+        """
+        connection = self._join_readers()
+        try:
+            with self._sentences():
+                connection.execute("SET TimeZone = 'UTC'")
+                connection.execute("SET python_enable_replacements = false")
+                yield Session(connection)
+        finally:
+            connection.close()
+            self._leave_readers()
+
+    @contextmanager
+    def writing(self) -> Iterator[Session]:
+        """The database for one writer alone; the file and its folder are created when missing.
+
+        Raises:
+            WarehouseBusy: when others use the file for longer than the timeout.
+            WarehouseError: when the file cannot be written or is no database, or DuckDB refuses a statement.
+        """
+        deadline = time.monotonic() + self._timeout
+        with self._alone(deadline), self._sentences():
+            connection = self._open_to_write(deadline)
+            try:
+                connection.execute("SET TimeZone = 'UTC'")
+                connection.execute("SET write_buffer_row_group_count = 1")  # keeps memory flat: full row groups go to disk at once
+                yield Session(connection)
+            finally:
+                connection.close()
+
+    @contextmanager
+    def _alone(self, deadline: float) -> Iterator[None]:
+        shared = self._shared
+        with shared.changed:
+            if not shared.changed.wait_for(lambda: not shared.writing and not shared.readers, self._left(deadline)):
+                raise self._busy(_THREAD)
+            shared.writing = True
+        try:
+            with self._lock(deadline):
+                yield
+        finally:
+            with shared.changed:
+                shared.writing = False
+                shared.changed.notify_all()
+
+    @contextmanager
+    def _lock(self, deadline: float) -> Iterator[None]:
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            lock = FileLock(f"{self.path}.lock")
+            lock.acquire(timeout=self._left(deadline))
+        except Timeout as error:
+            raise self._busy(_PROCESS) from error
+        except OSError as error:
+            message = f"the warehouse {self.path} cannot be written: {error.strerror or error}; check the folder and its permissions"
+            raise WarehouseError(message) from error
+        try:
+            yield
+        finally:
+            lock.release()
+
+    def _open_to_write(self, deadline: float) -> duckdb.DuckDBPyConnection:
+        if not self.path.exists():
+            self._create()
+        while True:
+            try:
+                return self._attach(self.path)
+            except duckdb.Error as error:
+                self._check_worth_waiting(error, deadline)
+            time.sleep(_PAUSE)
+
+    def _create(self) -> None:
+        """Make an empty database under another name first: a kill must not leave half of one under this name."""
+        new = self.path.with_name(f"{self.path.name}.new")
+        for leftover in (new, new.with_name(f"{new.name}.wal")):
+            leftover.unlink(missing_ok=True)
+        self._attach(new).close()
+        new.replace(self.path)
+
+    def _join_readers(self) -> duckdb.DuckDBPyConnection:
+        deadline = time.monotonic() + self._timeout
+        shared = self._shared
+        with shared.changed:
+            while shared.writing or shared.reading is None:
+                if not shared.writing:
+                    try:
+                        shared.reading = self._attach(self.path, options="(READ_ONLY)")
+                        break
+                    except duckdb.Error as error:
+                        self._check_worth_waiting(error, deadline)
+                elif self._left(deadline) <= 0:
+                    raise self._busy(_THREAD)
+                shared.changed.wait(_PAUSE)
+            shared.readers += 1
+            return shared.reading.cursor()
+
+    def _leave_readers(self) -> None:
+        shared = self._shared
+        with shared.changed:
+            shared.readers -= 1
+            if not shared.readers and shared.reading is not None:
+                shared.reading.close()
+                shared.reading = None
+            shared.changed.notify_all()
+
+    def _attach(self, path: Path, options: str = "") -> duckdb.DuckDBPyConnection:
+        """Open the file under one fixed name, so that a file called ``torn.duckdb`` does not hide the schema ``torn``."""
+        connection = duckdb.connect(":memory:", config={"temp_directory": f"{self.path}.tmp"})
+        try:
+            quoted = str(path).replace("'", "''")
+            connection.execute(f"ATTACH '{quoted}' AS {_CATALOG} {options}")
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+    def _check_worth_waiting(self, error: duckdb.Error, deadline: float) -> None:
+        """Return when another try may help, raise what the error means otherwise."""
+        text = str(error)
+        held = isinstance(error, duckdb.IOException) and "Could not set lock" in text
+        if not held and "already attached" not in text:
+            if "not a valid DuckDB database" in text:
+                message = f"{self.path} is not a DuckDB database; move it away, or name another file in TORN_WAREHOUSE"
+            else:
+                message = f"the warehouse {self.path} cannot be opened: {_first_line(error)}"
+            raise WarehouseError(message) from error
+        if self._left(deadline) <= 0:
+            holder = _HOLDER.search(text)
+            who = f"process {holder['pid']} ({holder['program']}) has it open" if holder else "other code of this process has it open"
+            raise self._busy(who) from error
+
+    def _busy(self, who: str) -> WarehouseBusy:
+        return WarehouseBusy(f"the warehouse {self.path} was not free within {self._timeout:g} s: {who}; wait until it ends, or end it")
+
+    @contextmanager
+    def _sentences(self) -> Iterator[None]:
+        try:
+            yield
+        except duckdb.Error as error:
+            message = f"the warehouse {self.path} refused a statement: {_first_line(error)}"
+            raise WarehouseError(message) from error
+
+    @staticmethod
+    def _left(deadline: float) -> float:
+        return max(0.0, deadline - time.monotonic())
+
+
+@contextmanager
+def transaction(session: Session) -> Iterator[None]:
+    """All statements inside, or none of them."""
+    session.run("BEGIN TRANSACTION")
+    try:
+        yield
+        session.run("COMMIT")
+    except BaseException:
+        with suppress(duckdb.Error):  # the transaction may have ended already, with the error or with the commit
+            session.run("ROLLBACK")
+        raise
+
+
+def _first_line(error: duckdb.Error) -> str:
+    """What DuckDB says is wrong, without its hints and the quoted statement."""
+    return str(error).strip().split("\n", 1)[0]

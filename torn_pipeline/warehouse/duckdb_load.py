@@ -1,0 +1,247 @@
+"""One load into a DuckDB file, inside a transaction that is open: what each storage mode leaves behind.
+
+Rows are inserted as they come and settled at the end, when every key is known: one statement a table then
+removes what the load replaces, so the cost does not grow with the number of batches. A row tells by
+``_fetch_id`` whether it is the load's own; rows that the same fetch left earlier are set aside first.
+"""
+
+# ruff: noqa: S608 - names are quoted or fixed, values are bound
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import polars as pl
+
+from torn_pipeline.errors import WarehouseError
+from torn_pipeline.tables.table import Role, StorageMode
+from torn_pipeline.warehouse import duckdb_meta as meta
+from torn_pipeline.warehouse.duckdb_schema import accept, ensure, identifier, qualified, same
+from torn_pipeline.warehouse.protocol import Receipt, TableReceipt
+
+if TYPE_CHECKING:
+    from torn_pipeline.tables.table import Table
+    from torn_pipeline.warehouse.duckdb_file import Session
+    from torn_pipeline.warehouse.protocol import Load
+
+__all__ = ["write"]
+
+
+def write(session: Session, load: Load) -> Receipt:
+    """Write one load.
+
+    Raises:
+        WarehouseError: when the fetch is not complete, the mode is not one of append, replace and upsert or not
+            the one that the tables were loaded in, or a frame does not fit its table.
+    """
+    _refuse(session, load)
+    writing = _Writing(session, load)
+    skipped = writing.reason_to_skip()
+    if skipped:
+        meta.delete_quarantine(session, load.releases)
+        return Receipt(skipped=skipped)
+    return writing.run()
+
+
+def _refuse(session: Session, load: Load) -> None:
+    fetch = load.fetch
+    if not fetch.complete:
+        message = f"fetch {fetch.fetch_id} of {fetch.endpoint} is not complete and is never loaded: fetch {fetch.endpoint} again"
+        raise WarehouseError(message)
+    if load.mode not in {StorageMode.APPEND, StorageMode.REPLACE, StorageMode.UPSERT}:
+        message = f"storage_mode {load.mode} of {fetch.endpoint} is not built yet: use append, replace or upsert"
+        raise WarehouseError(message)
+    other = meta.other_mode(session, load)
+    if other is not None:
+        table, mode = other
+        message = (
+            f"table {table} was loaded with storage_mode {mode} and {fetch.endpoint} now says {load.mode}: "
+            f"rebuild it with `torn-pipeline replay {fetch.endpoint}`, or set the mode back"
+        )
+        raise WarehouseError(message)
+
+
+class _Writing:
+    """The state of one load: its tables as they stand, and counts by table."""
+
+    def __init__(self, session: Session, load: Load) -> None:
+        self._session = session
+        self._load = load
+        self._fetch_id = load.fetch.fetch_id
+        self._live = ensure(session, load.tables, load.run_id)
+        self._tables = {table.name: table for table in load.tables}
+        self._roots = [table for table in load.tables if table.root == table.name]
+        self._written = dict.fromkeys(self._tables, 0)
+        self._deleted = dict.fromkeys(self._tables, 0)
+        self._bytes = dict.fromkeys(self._tables, 0)
+        self._held: set[str] = set()
+        self._kept_newer = 0
+
+    def reason_to_skip(self) -> str:
+        """Why this load would change nothing, or empty."""
+        load = self._load
+        if not load.partial and meta.loaded_version(self._session, load) == load.contract_version:
+            return f"fetch {self._fetch_id} is already loaded under this contract"
+        if load.mode is StorageMode.REPLACE:
+            newer = meta.newer_fetch(self._session, load)
+            if newer is not None:
+                return f"a newer fetch is already loaded: {newer[0]} of {newer[1]:%Y-%m-%d %H:%M:%S} UTC"
+        return ""
+
+    def run(self) -> Receipt:
+        """Insert, settle, and write the ledger."""
+        load = self._load
+        meta.record_fetch(self._session, load.fetch)
+        self._set_aside()
+        for batch in load.batches:
+            for name, frame in batch.items():
+                self._insert(name, frame)
+        for root in self._roots:
+            self._note_keys(root)
+            self._note_broken(root)
+            self._put_back(root)
+            self._settle(root)
+        meta.record_quarantine(self._session, load)
+        if not load.partial:
+            meta.record_load(self._session, load, {name: (self._written[name], self._bytes[name]) for name in self._tables})
+        return Receipt(tables={name: self._receipt(name) for name in self._tables}, kept_newer=self._kept_newer)
+
+    def _receipt(self, name: str) -> TableReceipt:
+        total = self._session.run(f"SELECT count(*) FROM {qualified(name)}")[0][0]
+        return TableReceipt(
+            rows=self._written[name],
+            deleted=self._deleted[name],
+            total=total,
+            bytes=self._bytes[name],
+            changes=tuple(self._live[name].changes),
+        )
+
+    def _set_aside(self) -> None:
+        """Move what this fetch left earlier into temporary tables."""
+        for name in self._tables:
+            table = qualified(name)
+            if self._session.run(f"SELECT 1 FROM {table} WHERE _fetch_id = ? LIMIT 1", [self._fetch_id]):
+                self._session.run(
+                    f"CREATE OR REPLACE TEMP TABLE {_temporary('held', name)} AS FROM {table} WHERE _fetch_id = ?", [self._fetch_id]
+                )
+                self._deleted[name] += self._count(f"DELETE FROM {table} WHERE _fetch_id = ?", [self._fetch_id])
+                self._held.add(name)
+
+    def _insert(self, name: str, frame: pl.DataFrame) -> None:
+        if name not in self._live:
+            message = f"a batch of {self._load.fetch.endpoint} has rows for table {name}, which the load does not name"
+            raise WarehouseError(message)
+        sql = accept(self._session, self._live[name], frame, self._load.run_id)
+        if not frame.height:
+            return
+        rows = frame.to_arrow()
+        self._written[name] += self._session.run(sql, incoming=rows)[0][0]
+        self._bytes[name] += rows.nbytes
+
+    def _note_keys(self, root: Table) -> None:
+        """The keys of the roots that the batches brought."""
+        keys = ", ".join(map(identifier, root.root_key)) or "true AS present"
+        brought = f"SELECT DISTINCT {keys} FROM {qualified(root.name)} WHERE _fetch_id = ?"
+        self._session.run(f"CREATE OR REPLACE TEMP TABLE {_temporary('keys', root.name)} AS {brought}", [self._fetch_id])
+
+    def _note_broken(self, root: Table) -> None:
+        """The keys of the roots that went to quarantine."""
+        columns = [f"TRY_CAST({identifier(name)} AS {self._live[root.name].columns[name]}) AS {identifier(name)}" for name in root.root_key]
+        keys = self._broken_keys(root)
+        names = root.root_key or ("present",)
+        rows = pl.DataFrame(keys, schema=dict.fromkeys(names, pl.String()), orient="row").to_arrow()
+        selected = ", ".join(columns) or "present"
+        self._session.run(
+            f"CREATE OR REPLACE TEMP TABLE {_temporary('broken', root.name)} AS SELECT DISTINCT {selected} FROM incoming",
+            incoming=rows,
+        )
+
+    def _broken_keys(self, root: Table) -> list[tuple[str, ...]]:
+        """As text, with what every row of the fetch has in common filled in."""
+        fetch = self._load.fetch
+        common: dict[str, object] = dict(fetch.path_ids)
+        common |= {column.name: fetch.account for column in root.columns if column.role is Role.ACCOUNT}
+        keys = []
+        for item in self._load.quarantined:
+            key = common | json.loads(item.key or "{}")
+            if item.root == root.name and all(key.get(name) is not None for name in root.root_key):
+                keys.append(tuple(str(key[name]) for name in root.root_key) or ("true",))
+        return keys
+
+    def _put_back(self, root: Table) -> None:
+        """Bring back what was set aside of roots that the load did not replace.
+
+        For a whole load these are the roots that are in quarantine now, for a partial one all others.
+        """
+        keys, broken = _temporary("keys", root.name), _temporary("broken", root.name)
+        for table in self._group(root):
+            if table.name not in self._held:
+                continue
+            held = _temporary("held", table.name)
+            where = f"NOT EXISTS (FROM {keys} k WHERE {same('h', table.root_key, 'k', root.root_key)})"
+            if not self._load.partial:
+                where += f" AND EXISTS (FROM {broken} b WHERE {same('h', table.root_key, 'b', root.root_key)})"
+            sql = f"INSERT INTO {qualified(table.name)} BY NAME SELECT h.* FROM {held} h WHERE {where}"
+            self._deleted[table.name] -= self._count(sql)
+
+    def _settle(self, root: Table) -> None:
+        if self._load.mode is StorageMode.APPEND:
+            return
+        if self._load.mode is StorageMode.UPSERT:
+            self._drop_older_than_stored(root)
+            self._delete_replaced(root)
+        elif self._load.partial:
+            self._delete_replaced(root, of_slice=True)
+        else:
+            self._delete_slice(root)
+
+    def _drop_older_than_stored(self, root: Table) -> None:
+        """Take back the rows of roots that a newer fetch has brought already."""
+        fetched_at = self._load.fetch.fetched_at
+        table = qualified(root.name)
+        if not self._session.run(f"SELECT 1 FROM {table} WHERE _fetched_at > ? LIMIT 1", [fetched_at]):
+            return
+        keys, newer = _temporary("keys", root.name), _temporary("newer", root.name)
+        match = same("t", root.root_key, "k", root.root_key)
+        sql = f"CREATE OR REPLACE TEMP TABLE {newer} AS FROM {keys} k WHERE EXISTS (FROM {table} t WHERE _fetched_at > ? AND {match})"
+        self._session.run(sql, [fetched_at])
+        for member in self._group(root):
+            match = same("t", member.root_key, "k", root.root_key)
+            sql = f"DELETE FROM {qualified(member.name)} t USING {newer} k WHERE t._fetch_id = ? AND {match}"
+            dropped = self._count(sql, [self._fetch_id])
+            self._written[member.name] -= dropped
+            if member is root:
+                self._kept_newer += dropped
+        self._session.run(f"DELETE FROM {keys} k USING {newer} n WHERE {same('k', root.root_key, 'n', root.root_key)}")
+
+    def _delete_replaced(self, root: Table, *, of_slice: bool = False) -> None:
+        """Remove other fetches' rows of the roots that this load brought."""
+        keys = _temporary("keys", root.name)
+        fetches, values = meta.fetch_ids_of_slice(self._load) if of_slice else ("", [])
+        within = f" AND t._fetch_id IN ({fetches})" if of_slice else ""
+        for table in self._group(root):
+            match = same("t", table.root_key, "k", root.root_key)
+            sql = f"DELETE FROM {qualified(table.name)} t USING {keys} k WHERE t._fetch_id <> ? AND {match}{within}"
+            self._deleted[table.name] += self._count(sql, [self._fetch_id, *values])
+
+    def _delete_slice(self, root: Table) -> None:
+        """Remove other fetches' rows of this slice, but for the roots in quarantine."""
+        fetches, values = meta.fetch_ids_of_slice(self._load)
+        broken = _temporary("broken", root.name)
+        for table in self._group(root):
+            match = same("t", table.root_key, "b", root.root_key)
+            sql = f"""DELETE FROM {qualified(table.name)} t WHERE t._fetch_id <> ? AND t._fetch_id IN ({fetches})
+                AND NOT EXISTS (FROM {broken} b WHERE {match})"""
+            self._deleted[table.name] += self._count(sql, [self._fetch_id, *values])
+
+    def _group(self, root: Table) -> list[Table]:
+        return [table for table in self._tables.values() if table.root == root.name]
+
+    def _count(self, sql: str, values: list[object] | None = None) -> int:
+        count: int = self._session.run(sql, values or [])[0][0]
+        return count
+
+
+def _temporary(kind: str, table: str) -> str:
+    return "temp." + identifier(f"{kind} {table}")

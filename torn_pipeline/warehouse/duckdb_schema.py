@@ -1,0 +1,207 @@
+"""The shape of the tables in a DuckDB file: created, widened, described, never narrowed."""
+
+# ruff: noqa: S608 - names are quoted or fixed, values are bound
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import polars as pl
+
+from torn_pipeline.errors import WarehouseError
+from torn_pipeline.tables.table import ColumnType
+from torn_pipeline.warehouse import duckdb_meta as meta
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from torn_pipeline.tables.table import Column, Table
+    from torn_pipeline.warehouse.duckdb_file import Session
+
+__all__ = ["LiveTable", "accept", "empty", "ensure", "identifier", "qualified", "same"]
+
+_TYPES = {
+    ColumnType.INTEGER: "BIGINT",
+    ColumnType.FLOAT: "DOUBLE",
+    ColumnType.BOOLEAN: "BOOLEAN",
+    ColumnType.TEXT: "VARCHAR",
+    ColumnType.TIMESTAMP: "TIMESTAMP WITH TIME ZONE",
+}
+_POLARS: Mapping[pl.DataType, str] = {
+    pl.Int64(): "BIGINT",
+    pl.Float64(): "DOUBLE",
+    pl.Boolean(): "BOOLEAN",
+    pl.String(): "VARCHAR",
+    pl.Datetime("us", "UTC"): "TIMESTAMP WITH TIME ZONE",
+}
+_WORDS = {duckdb_type: column_type.value for column_type, duckdb_type in _TYPES.items()}
+
+
+@dataclass(slots=True)
+class LiveTable:
+    """A table as it stands in the file: its columns' DuckDB types by name, and what this load changed."""
+
+    table: Table
+    columns: dict[str, str] = field(default_factory=dict)
+    changes: list[str] = field(default_factory=list)
+
+
+def identifier(name: str) -> str:
+    """A name, quoted."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+def qualified(table: str) -> str:
+    """A normalised table's full name, quoted."""
+    return f"warehouse.torn.{identifier(table)}"
+
+
+def same(left: str, left_columns: Sequence[str], right: str, right_columns: Sequence[str]) -> str:
+    """The condition that two keys, column by column, are the same; nulls are equal, and two keys of no column too."""
+    pairs = zip(left_columns, right_columns, strict=True)
+    return " AND ".join(f"{left}.{identifier(one)} IS NOT DISTINCT FROM {right}.{identifier(other)}" for one, other in pairs) or "true"
+
+
+def ensure(session: Session, tables: Sequence[Table], run_id: str) -> dict[str, LiveTable]:
+    """Create what is missing of the tables, describe them, and tell how they stand.
+
+    Raises:
+        WarehouseError: when a column of a contract has another type in the file.
+    """
+    columns = _columns(session, [table.name for table in tables])
+    live = {}
+    for table in tables:
+        found = columns.get(table.name, {})
+        live[table.name] = one = LiveTable(table, {name: duckdb_type for name, (duckdb_type, _) in found.items()})
+        _create_or_extend(session, one, run_id)
+        _describe(session, table, {name: comment for name, (_, comment) in found.items()})
+    return live
+
+
+def accept(session: Session, live: LiveTable, frame: pl.DataFrame, run_id: str) -> str:
+    """Make room for a frame's columns and return the SQL that inserts it from ``incoming``.
+
+    A column outside the contract is added, and widened when its values have come in another type before:
+    numbers become float, anything else text.
+
+    Raises:
+        WarehouseError: when the frame has a column of a type that no table has, or not the contract's.
+    """
+    contract = {column.name: _TYPES[column.type] for column in live.table.columns}
+    selected = []
+    for name, dtype in frame.schema.items():
+        incoming = _POLARS.get(dtype)
+        if incoming is None or contract.get(name, incoming) != incoming:
+            expected = _WORDS.get(contract.get(name, ""), "one of " + ", ".join(_WORDS.values()))
+            message = f"column {name} for table {live.table.name} comes as {dtype} and must be {expected}"
+            raise WarehouseError(message)
+        if name not in live.columns:
+            _add(session, live, name, incoming, run_id)
+        elif live.columns[name] != (wider := _wider(live.columns[name], incoming)):
+            _widen(session, live, name, wider, run_id)
+        quoted = identifier(name)
+        selected.append(quoted if live.columns[name] == incoming else f"CAST({quoted} AS {live.columns[name]}) AS {quoted}")
+    return f"INSERT INTO {qualified(live.table.name)} BY NAME SELECT {', '.join(selected)} FROM incoming"
+
+
+def empty(session: Session, endpoint: str, tables: Sequence[Table], run_id: str) -> None:
+    """Take an endpoint out of its tables and the ledger; a table that no other endpoint uses is dropped.
+
+    A dropped table can come back with other types.
+    """
+    columns = _columns(session, [table.name for table in tables])
+    for table in tables:
+        if table.name not in columns:
+            continue
+        others = session.run(
+            """SELECT 1 FROM warehouse.torn_meta.loads JOIN warehouse.torn_meta.fetches USING (_fetch_id)
+                WHERE table_name = ? AND endpoint <> ? LIMIT 1""",
+            [table.name, endpoint],
+        )
+        if others:
+            fetches = "SELECT _fetch_id FROM warehouse.torn_meta.fetches WHERE endpoint = ?"
+            sql = f"DELETE FROM {qualified(table.name)} WHERE _fetch_id IN ({fetches})"
+            session.run(sql, [endpoint])
+        else:
+            session.run(f"DROP TABLE {qualified(table.name)}")
+            meta.record_change(session, table.name, {}, "dropped for a rebuild", run_id)
+    meta.forget_loads(session, endpoint, [table.name for table in tables])
+
+
+def _columns(session: Session, names: list[str]) -> dict[str, dict[str, tuple[str, str | None]]]:
+    """By table and column, in order: type and comment; the table's own comment stands under an empty name."""
+    tables: dict[str, dict[str, tuple[str, str | None]]] = {}
+    sql = """SELECT table_name, '' AS column_name, '' AS data_type, comment, -1 AS place FROM duckdb_tables()
+            WHERE database_name = 'warehouse' AND schema_name = 'torn' AND list_contains($names, table_name)
+        UNION ALL SELECT table_name, column_name, data_type, comment, column_index FROM duckdb_columns()
+            WHERE database_name = 'warehouse' AND schema_name = 'torn' AND list_contains($names, table_name)
+        ORDER BY table_name, place"""
+    for table, column, data_type, comment, _ in session.run(sql, {"names": names}):
+        tables.setdefault(table, {})[column] = (data_type, comment)
+    return tables
+
+
+def _create_or_extend(session: Session, live: LiveTable, run_id: str) -> None:
+    table = live.table
+    wanted = {column.name: _TYPES[column.type] for column in table.columns}
+    if not live.columns:
+        definitions = ", ".join(f"{identifier(name)} {duckdb_type}" for name, duckdb_type in wanted.items())
+        session.run(f"CREATE TABLE {qualified(table.name)} ({definitions})")
+        live.columns = wanted
+        _changed(session, live, "created", run_id)
+        meta.forget_table(session, table.name)
+        return
+    live.columns.pop("")
+    for name, duckdb_type in wanted.items():
+        if name not in live.columns:
+            _add(session, live, name, duckdb_type, run_id)
+        elif live.columns[name] != duckdb_type:
+            there = _WORDS.get(live.columns[name], live.columns[name])
+            message = (
+                f"column {name} of table {table.name} is {there} in the warehouse and {_WORDS[duckdb_type]} in the contract; "
+                "columns are never narrowed: rebuild the table with `torn-pipeline replay`"
+            )
+            raise WarehouseError(message)
+
+
+def _describe(session: Session, table: Table, comments: Mapping[str, str | None]) -> None:
+    if table.description and comments.get("") != table.description:
+        session.run(f"COMMENT ON TABLE {qualified(table.name)} IS {_literal(table.description)}")
+    for column in table.columns:
+        text = _description(column)
+        if text and comments.get(column.name) != text:
+            session.run(f"COMMENT ON COLUMN {qualified(table.name)}.{identifier(column.name)} IS {_literal(text)}")
+
+
+def _description(column: Column) -> str:
+    return f"{column.description} ({column.unit})" if column.unit else column.description
+
+
+def _add(session: Session, live: LiveTable, name: str, duckdb_type: str, run_id: str) -> None:
+    session.run(f"ALTER TABLE {qualified(live.table.name)} ADD COLUMN {identifier(name)} {duckdb_type}")
+    live.columns[name] = duckdb_type
+    _changed(session, live, f"added {name} {_WORDS[duckdb_type]}", run_id)
+
+
+def _widen(session: Session, live: LiveTable, name: str, duckdb_type: str, run_id: str) -> None:
+    session.run(f"ALTER TABLE {qualified(live.table.name)} ALTER COLUMN {identifier(name)} SET DATA TYPE {duckdb_type}")
+    change = f"widened {name} from {_WORDS[live.columns[name]]} to {_WORDS[duckdb_type]}"
+    live.columns[name] = duckdb_type
+    _changed(session, live, change, run_id)
+
+
+def _changed(session: Session, live: LiveTable, change: str, run_id: str) -> None:
+    live.changes.append(change)
+    columns = {name: _WORDS[duckdb_type] for name, duckdb_type in live.columns.items()}
+    meta.record_change(session, live.table.name, columns, change, run_id)
+
+
+def _wider(one: str, other: str) -> str:
+    if one == other:
+        return one
+    return "DOUBLE" if {one, other} == {"BIGINT", "DOUBLE"} else "VARCHAR"
+
+
+def _literal(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"
