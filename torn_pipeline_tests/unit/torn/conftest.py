@@ -1,0 +1,66 @@
+"""A loopback API and clients of it."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from typing import TYPE_CHECKING, Protocol
+
+import pytest
+
+from torn_pipeline.torn import Quota, TornClient
+from torn_pipeline_tests.unit.torn.loopback import Loopback, serving
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+
+KEY = "planted0Key1For2Tests"
+OTHER_KEY = "another0Key1For2Tests"
+
+
+class MakeClient(Protocol):
+    def __call__(
+        self,
+        *,
+        keys: Sequence[str] = ...,
+        account: str = ...,
+        timeout: float = ...,
+        max_retries: int = ...,
+        window: float = ...,
+        url: str = ...,
+    ) -> TornClient: ...
+
+
+@pytest.fixture
+def api() -> Iterator[Loopback]:
+    with serving() as server:
+        yield server
+
+
+@pytest.fixture
+def make_client(api: Loopback, tmp_path: Path) -> Iterator[MakeClient]:
+    with ExitStack() as stack:
+
+        def make(
+            *,
+            keys: Sequence[str] = (KEY,),
+            account: str = "default",
+            timeout: float = 5.0,
+            max_retries: int = 0,
+            window: float = 0.05,
+            url: str = "",
+        ) -> TornClient:
+            quota = Quota(tmp_path / "quota.sqlite", 1000, window, hold=timeout)
+            return stack.enter_context(
+                TornClient(
+                    url or api.url,
+                    keys=keys,
+                    account=account,
+                    quota=quota,
+                    timeout=timeout,
+                    max_retries=max_retries,
+                    retry_delay=0.01,
+                )
+            )
+
+        yield make
