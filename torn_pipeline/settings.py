@@ -10,7 +10,7 @@ import re
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from dotenv import dotenv_values
 
@@ -25,7 +25,7 @@ DEFAULT_API_URL = "https://api.torn.com/v2"
 LOOPBACK_HOSTS = frozenset({"127.0.0.1", "::1", "localhost"})
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 LOG_FORMATS = ("text", "json")
-KEY_VARIABLE = re.compile(r"TORN_API_KEY(?:_(?P<name>[A-Z][A-Z0-9_]*?))?(?P<file>_FILE)?")
+KEY_VARIABLE = re.compile(r"TORN_API_KEY(?:_(?!FILE\Z)(?P<name>[A-Z][A-Z0-9_]*?))?(?P<file>_FILE)?")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,8 +39,8 @@ class Settings:
     api_url: str = DEFAULT_API_URL
     config: Path = Path("config/pipeline.yaml")
     data_dir: Path = Path("data")
-    warehouse: str = ""
-    landing: str = ""
+    warehouse: str = field(default="", repr=False)  # may hold a password
+    landing: str = field(default="", repr=False)
     log_level: str = "INFO"
     log_format: str = "text"
     dagster_home: Path = Path("data/dagster")
@@ -50,7 +50,7 @@ class Settings:
     @property
     def is_loopback(self) -> bool:
         """Whether the API is on this machine."""
-        return (urlsplit(self.api_url).hostname or "") in LOOPBACK_HOSTS
+        return (_url(self.api_url).hostname or "") in LOOPBACK_HOSTS
 
     @property
     def warehouse_url(self) -> str:
@@ -103,18 +103,28 @@ class Settings:
     def problems(self) -> list[str]:
         """One sentence for each value that cannot be used."""
         found = []
-        url = urlsplit(self.api_url)
+        url = _url(self.api_url)
         if url.scheme not in {"http", "https"} or not url.hostname:
-            found.append(f"TORN_API_URL is not an http(s) URL: {self.api_url!r}; use for example {DEFAULT_API_URL}")
+            found.append(f"TORN_API_URL is not an http(s) URL: use for example {DEFAULT_API_URL}")
         elif url.scheme == "http" and not self.is_loopback:
             found.append(f"TORN_API_URL uses plain http to {url.hostname}, which would show the key on the way: use https")
-        if url.username or url.password or url.query:
-            found.append("TORN_API_URL must hold neither a user, a password nor a query: keys belong in TORN_API_KEY")
+        if url.username or url.password or url.query or url.fragment:
+            found.append("TORN_API_URL must hold neither a user, a password, a query nor a fragment: keys belong in TORN_API_KEY")
         if self.log_level not in LOG_LEVELS:
             found.append(f"TORN_LOG_LEVEL is {self.log_level!r}: use one of {', '.join(LOG_LEVELS)}")
         if self.log_format not in LOG_FORMATS:
             found.append(f"TORN_LOG_FORMAT is {self.log_format!r}: use text or json")
         return found
+
+
+def _url(text: str) -> SplitResult:
+    """The parts of a URL; all empty when it is none."""
+    try:
+        url = urlsplit(text)
+        url.port  # noqa: B018 - raises for a port that is none
+    except ValueError:
+        return urlsplit("")
+    return url
 
 
 def _dotenv(path: Path) -> dict[str, str]:
@@ -145,7 +155,7 @@ def _keys(environment: Mapping[str, str], problems: list[str]) -> dict[str, tupl
             continue
         account = (match["name"] or "default").lower()
         text = _file(name, value, problems) if match["file"] else value
-        found = tuple(part.strip() for part in text.split(",") if part.strip())
+        found = tuple(dict.fromkeys(part.strip() for part in text.split(",") if part.strip()))
         if found:
             keys[account] = keys.get(account, ()) + tuple(key for key in found if key not in keys.get(account, ()))
     return keys

@@ -121,6 +121,10 @@ class Landing:
             raise LandingError(message) from error
         return True
 
+    def folder(self, fetch: Fetch) -> Path:
+        """Where a fetch and its responses are."""
+        return self.root / self._folder(fetch.endpoint, fetch.account, fetch.fetched_at.date())
+
     def _folder(self, endpoint: str, account: str, day: date) -> str:
         return f"{self.source}/{endpoint}/account={account}/date={day.isoformat()}"
 

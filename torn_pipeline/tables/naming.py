@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from torn_pipeline.errors import ContractError
 from torn_pipeline.tables.contract import Array, Contract, Map, Object, Scalar
@@ -17,7 +17,7 @@ from torn_pipeline.tables.table import Column, ColumnType, Role, Shape, StorageM
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["default_table_name", "is_epoch", "json_path", "path_ids", "singular", "snake_case", "tables_of"]
+__all__ = ["default_table_name", "is_epoch", "json_path", "path_ids", "singular", "snake_case", "tables_of", "value_at"]
 
 SINGULARS = {"bonuses": "bonus", "news": "news", "players_on_wall": "player_on_wall"}
 EPOCH_NAMES = frozenset(
@@ -64,6 +64,15 @@ def is_epoch(name: str) -> bool:
 def json_path(parts: tuple[str, ...], start: str = "$") -> str:
     """Parts of a path as one JSON path: ``$.crimes[*].slots``."""
     return start + "".join(part if part.startswith("[") else f".{part}" if part.isidentifier() else f"[{part!r}]" for part in parts)
+
+
+def value_at(value: Any, path: tuple[str, ...]) -> Any:  # noqa: ANN401  # decoded JSON is of any type
+    """What stands at a JSON path below a decoded value; ``None`` where the path ends early."""
+    for part in path:
+        if not isinstance(value, dict):
+            return None
+        value = value.get(part)
+    return value
 
 
 def path_ids(path: str) -> tuple[str, ...]:

@@ -22,7 +22,7 @@ import polars as pl
 from torn_pipeline.errors import BodyRefused
 from torn_pipeline.tables.contract import Array, Map, Object, Scalar
 from torn_pipeline.tables.findings import Finding, Findings, Kind
-from torn_pipeline.tables.naming import json_path, snake_case
+from torn_pipeline.tables.naming import json_path, snake_case, value_at
 from torn_pipeline.tables.table import Column, ColumnType, Role, Shape, Table
 from torn_pipeline.tables.values import DTYPES, infer_type, json_type, show, to_series, unify
 
@@ -213,7 +213,7 @@ class _Group:
 
     def _first_seen(self, elements: list[Any], seen: set[object]) -> list[int]:
         """The places of the elements to keep: from the end, each key once; a row without a usable key stays, for its reason to be found."""
-        keys = [tuple([_at(element, path) for path in self.key_paths]) for element in elements]
+        keys = [tuple([value_at(element, path) for path in self.key_paths]) for element in elements]
         kept = []
         for place in range(len(elements) - 1, -1, -1):
             if keys[place] not in seen:
@@ -225,7 +225,7 @@ class _Group:
 
     def _rows(self, body: Body) -> tuple[list[Any], list[int | str]]:
         decoded = _decode(body)
-        rows = _at(decoded, self.root.path)
+        rows = value_at(decoded, self.root.path)
         if self.root.shape is Shape.MAP and isinstance(rows, dict):
             return list(rows.values()), list(rows)
         if self.root.shape is Shape.LIST and isinstance(rows, list):
@@ -238,7 +238,7 @@ class _Group:
 
     def _object_piece(self, bodies: Sequence[Body]) -> _Piece:
         """The one object, with its first list continued by the later pages."""
-        first, *rest = (_at(_decode(body), self.root.path) for body in bodies)
+        first, *rest = (value_at(_decode(body), self.root.path) for body in bodies)
         if not isinstance(first, dict):
             message = f"{bodies[0].raw_id}: {json_path(self.root.path)} is {json_type(first)} where the contract has an object"
             raise BodyRefused(message)
@@ -249,7 +249,7 @@ class _Group:
         )
         if name and isinstance(first.get(name), list):
             for page in rest:
-                more = _at(page, (name,))
+                more = value_at(page, (name,))
                 if isinstance(more, list):
                     first[name] += more
         return _Piece(self, [first], [bodies[0].raw_id], [0], [0])
@@ -267,21 +267,25 @@ class _Group:
             parent = frames[level.table.parent] if level.table.parent else None
             frames[level.table.name] = run.frame(origin, piece, parent)
             rows |= {child.table.name: run.children(child) for child in level.children}
-        for owner, (table, path, reason) in sorted(wrong.items()):
-            batch.rejected.append(self._rejected(piece, owner, table, path, reason))
+        for owner in sorted(wrong):
+            batch.rejected.append(self._rejected(piece, origin, owner, wrong[owner]))
         if wrong:
             keep = {name: [owner not in wrong for owner in rows[name].owner] for name in frames}
             frames = {name: frame.filter(pl.Series(keep[name], dtype=pl.Boolean)) for name, frame in frames.items()}
         return frames
 
-    def _rejected(self, piece: _Piece, owner: int, table: str, path: str, reason: str) -> Rejected:
+    def _rejected(self, piece: _Piece, origin: Origin, owner: int, wrong: tuple[str, str, str]) -> Rejected:
         element = piece.elements[owner]
-        key: dict[str, object] = {".".join(parts): _at(element, parts) for parts in self.key_paths}
-        if not self.key_paths and self.root.shape is not Shape.OBJECT:
-            key = {"_index": piece.indexes[owner]} if self.root.shape is Shape.LIST else {"key": piece.places[owner]}
-        return Rejected(
-            table=table, root=self.root.name, key=key, json_path=path, reason=reason, raw=orjson.dumps(element), raw_id=piece.raw_ids[owner]
-        )
+        table, path, reason = wrong
+        given: dict[Role, object] = {Role.ACCOUNT: origin.account, Role.INDEX: piece.indexes[owner], Role.MAP_KEY: piece.places[owner]}
+        key: dict[str, object] = {}
+        for column in map(self.root.column, self.root.root_key):
+            if column.role is Role.PATH_ID:
+                key[column.name] = str(origin.path_ids[column.name])
+            else:
+                key[column.name] = value_at(element, column.path) if column.role is Role.OWN else given[column.role]
+        raw = orjson.dumps(element)
+        return Rejected(table=table, root=self.root.name, key=key, json_path=path, reason=reason, raw=raw, raw_id=piece.raw_ids[owner])
 
 
 def _decode(body: Body) -> dict[str, Any]:
@@ -299,14 +303,6 @@ def _decode(body: Body) -> dict[str, Any]:
         message = f"{body.raw_id} is a JSON {json_type(decoded)} where an object is expected; fetch it again"
         raise BodyRefused(message)
     return decoded
-
-
-def _at(value: Any, path: Path) -> Any:  # noqa: ANN401  # decoded JSON is of any type
-    for part in path:
-        if not isinstance(value, dict):
-            return None
-        value = value.get(part)
-    return value
 
 
 @dataclass(slots=True)

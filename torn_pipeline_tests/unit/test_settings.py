@@ -92,7 +92,7 @@ def test_keys_belong_to_accounts() -> None:
         {
             "TORN_API_KEY": "first",
             "TORN_API_KEY_FACTION_40832": "second",
-            "TORN_API_KEY_OTHER": " third, fourth ,,",
+            "TORN_API_KEY_OTHER": " third, fourth ,,third",
             "TORN_API_KEYS": "no key of ours",
             "TORN_API_KEY_lower": "no account of ours",
         }
@@ -110,6 +110,12 @@ def test_a_key_may_stand_in_a_file(tmp_path: Path) -> None:
     file.write_text("from-a-file, and-another\n", encoding="utf-8")
     settings = Settings.from_environment({"TORN_API_KEY_OTHER_FILE": str(file), "TORN_API_KEY_OTHER": "direct"})
     assert settings.keys == {"other": ("direct", "from-a-file", "and-another")}
+
+
+def test_the_key_of_the_default_account_may_stand_in_a_file(tmp_path: Path) -> None:
+    file = tmp_path / "key"
+    file.write_text("from-a-file", encoding="utf-8")
+    assert Settings.from_environment({"TORN_API_KEY_FILE": str(file)}).keys == {"default": ("from-a-file",)}
 
 
 def test_a_key_file_that_cannot_be_read_is_a_problem(tmp_path: Path) -> None:
@@ -148,17 +154,22 @@ def test_plain_http_to_other_machines_is_refused(host: str) -> None:
     ]
 
 
-@pytest.mark.parametrize("url", ["ftp://example.org", "api.torn.com/v2", "https://", "file:///etc/passwd"])
+@pytest.mark.parametrize(
+    "url", ["ftp://example.org", "api.torn.com/v2", "https://", "file:///etc/passwd", "http://[bad", "https://example.org:99999"]
+)
 def test_what_is_no_web_address_is_refused(url: str) -> None:
     [problem] = _problems({"TORN_API_URL": url})
     assert problem.startswith("TORN_API_URL is not an http(s) URL")
     assert problem.endswith("use for example https://api.torn.com/v2")
 
 
-@pytest.mark.parametrize("url", ["https://name:hush@example.org/v2", "https://hush@example.org/v2", "https://example.org/v2?key=hush"])
+@pytest.mark.parametrize(
+    "url",
+    ["https://name:hush@example.org/v2", "https://hush@example.org/v2", "https://example.org/v2?key=hush", "https://example.org/v2#hush"],
+)
 def test_an_address_holds_no_secret(url: str) -> None:
     [problem] = _problems({"TORN_API_URL": url})
-    assert problem == "TORN_API_URL must hold neither a user, a password nor a query: keys belong in TORN_API_KEY"
+    assert problem == "TORN_API_URL must hold neither a user, a password, a query nor a fragment: keys belong in TORN_API_KEY"
 
 
 def test_every_problem_is_told_at_once() -> None:
@@ -191,3 +202,8 @@ def test_keys_are_never_shown() -> None:
     for shown in (repr(settings), str(settings), f"{settings}"):
         assert "hush" not in shown
     assert "hush" not in "".join(_problems({"TORN_API_KEY": "hush-hush", "TORN_LOG_LEVEL": "LOUD"}))
+
+
+def test_a_password_in_an_address_is_never_shown() -> None:
+    assert "hush" not in repr(Settings.from_environment({"TORN_WAREHOUSE": "postgresql://torn:hush@db/torn"}))
+    assert "hush" not in "".join(_problems({"TORN_API_URL": "ftp://torn:hush@example.org"}))

@@ -1,0 +1,9 @@
+"""Asset factories: each endpoint of the config as a raw asset and an asset for each of its tables.
+
+Here belongs how a plan becomes assets. Not here: the work they do (``steps``). ``definitions`` and
+``automation`` may import it.
+"""
+
+from torn_pipeline.assets.endpoints import endpoint_assets, partitions_of, raw_key, table_key
+
+__all__ = ["endpoint_assets", "partitions_of", "raw_key", "table_key"]

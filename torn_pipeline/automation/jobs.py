@@ -1,0 +1,62 @@
+"""One job and one schedule an endpoint; a run that no retry can help is not tried again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import dagster as dg
+
+from torn_pipeline.assets import partitions_of, raw_key, table_key
+from torn_pipeline.errors import Transient
+
+if TYPE_CHECKING:
+    from dagster import UnresolvedAssetJobDefinition
+
+    from torn_pipeline.plan import EndpointPlan
+
+__all__ = ["endpoint_job", "endpoint_schedule"]
+
+_RUN_RETRIES = "1"  # of a scheduled run, after the client's own retries: the next tick is never far
+_RETRY_TAG = "dagster/retry_on_asset_or_op_failure"
+
+
+@dg.failure_hook(name="no_retry_when_permanent")
+def no_retry_when_permanent(context: dg.HookContext) -> None:
+    """Tell Dagster not to run again what failed for a reason that stays."""
+    error = context.op_exception
+    cause = error.__cause__ if isinstance(error, dg.Failure) else error
+    if not isinstance(cause, Transient):
+        context.instance.add_run_tags(context.run_id, {_RETRY_TAG: "false"})
+
+
+def endpoint_job(plan: EndpointPlan) -> UnresolvedAssetJobDefinition:
+    """The job of an endpoint: fetch, then its tables, in one process."""
+    return dg.define_asset_job(
+        name=plan.endpoint.name,
+        description=f"Fetches {plan.endpoint.path} and loads its tables.",
+        selection=dg.AssetSelection.assets(raw_key(plan.endpoint.name), *(table_key(table.name) for table in plan.tables)),
+        executor_def=dg.in_process_executor,
+        hooks={no_retry_when_permanent},
+        tags={"endpoint": plan.endpoint.name},
+    )
+
+
+def endpoint_schedule(plan: EndpointPlan, job: UnresolvedAssetJobDefinition) -> dg.ScheduleDefinition:
+    """The schedule of an endpoint: every ``frequency`` from midnight UTC, one run an account, so that none harms another."""
+    accounts: list[str | None] = [None] if partitions_of(plan) is None else list(plan.endpoint.accounts)
+
+    @dg.schedule(
+        name=f"{plan.endpoint.name}_schedule",
+        job=job,
+        cron_schedule=list(plan.endpoint.crons),
+        execution_timezone="UTC",
+        default_status=dg.DefaultScheduleStatus.RUNNING,
+        description=f"{plan.endpoint.path} for {', '.join(plan.endpoint.accounts)}.",
+    )
+    def schedule(context: dg.ScheduleEvaluationContext) -> Iterator[dg.RunRequest]:
+        for account in accounts:
+            run_key = f"{context.scheduled_execution_time.isoformat()}|{account or ''}"
+            yield dg.RunRequest(run_key=run_key, partition_key=account, tags={"dagster/max_retries": _RUN_RETRIES})
+
+    return schedule

@@ -1,0 +1,9 @@
+"""Asset checks: what validation found, as Dagster shows it.
+
+Here belongs how findings become check results. Not here: what is found (``quality``). ``assets`` may
+import it.
+"""
+
+from torn_pipeline.checks.validation import check_results, check_specs
+
+__all__ = ["check_results", "check_specs"]

@@ -1,0 +1,43 @@
+"""The one door: everything Dagster is to know, built from the config.
+
+The CLI, the tests and the workspace all come through :func:`build_defs`. Importing this module reads no
+config; Dagster calls :func:`defs` when it loads the code location.
+"""
+
+from __future__ import annotations
+
+import dagster as dg
+
+from torn_pipeline.assets import endpoint_assets
+from torn_pipeline.automation import endpoint_job, endpoint_schedule
+from torn_pipeline.config import load_config
+from torn_pipeline.plan import plan_of
+from torn_pipeline.resources import WarehouseIOManager, pipeline_resource
+from torn_pipeline.settings import Settings
+
+__all__ = ["build_defs", "defs"]
+
+
+def build_defs(settings: Settings | None = None) -> dg.Definitions:
+    """Fresh definitions for the settings given, or for the environment's.
+
+    Raises:
+        ConfigError: when the environment or the config is wrong, with one line for each problem.
+    """
+    config = load_config(settings or Settings.from_environment())
+    plans = [plan_of(endpoint, config) for endpoint in config.endpoints]
+    jobs = {plan.endpoint.name: endpoint_job(plan) for plan in plans}
+    pipeline = pipeline_resource(settings)
+    return dg.Definitions(
+        assets=[asset for plan in plans for asset in endpoint_assets(plan)],
+        jobs=list(jobs.values()),
+        schedules=[endpoint_schedule(plan, jobs[plan.endpoint.name]) for plan in plans if plan.endpoint.enabled],
+        resources={"pipeline": pipeline, "warehouse": WarehouseIOManager(pipeline=pipeline)},
+        executor=dg.in_process_executor,
+    )
+
+
+@dg.definitions
+def defs() -> dg.Definitions:
+    """What Dagster loads."""
+    return build_defs()

@@ -1,0 +1,131 @@
+"""What follows from an endpoint's config and its contract: tables, and how its bodies are read.
+
+Light to import: Dagster's definitions are built from plans, and so is the documentation.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from torn_pipeline.config import StorageMode
+from torn_pipeline.errors import BodyRefused, ConfigError
+from torn_pipeline.tables.contracts import CONTRACTS
+from torn_pipeline.tables.naming import tables_of, value_at
+from torn_pipeline.tables.table import Role, Shape
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Hashable, Mapping
+
+    from torn_pipeline.config import Endpoint, PipelineConfig
+    from torn_pipeline.tables.contract import Contract
+    from torn_pipeline.tables.table import Table
+
+__all__ = ["EndpointPlan", "plan_of"]
+
+
+@dataclass(frozen=True)
+class EndpointPlan:
+    """One endpoint, its contract and its tables."""
+
+    endpoint: Endpoint
+    contract: Contract
+    tables: tuple[Table, ...]
+
+    @property
+    def root(self) -> Table:
+        """The root table, the main one where a body has several."""
+        return self.tables[0]
+
+    @property
+    def version(self) -> str:
+        """Changes when loading the same responses again could give other rows."""
+        return f"{self.contract.version}-{self.endpoint.on_new_field}"
+
+    @property
+    def is_global(self) -> bool:
+        """Whether its rows belong to no account."""
+        return self.endpoint.scope == "global"
+
+    @property
+    def root_key(self) -> str | None:
+        """The body's key that holds the rows; ``None`` where the body itself is the row."""
+        return self.root.path[0] if self.root.path else None
+
+    @cached_property
+    def key_of(self) -> Callable[[object], Hashable | None] | None:
+        """Gives a row's key; ``None`` where rows have none."""
+        columns = [self.root.column(name) for name in self.root.root_key]
+        paths = [column.path for column in columns if column.role is Role.OWN]
+        if not paths or self.root.shape is not Shape.LIST:
+            return None
+
+        def key(row: object) -> Hashable | None:
+            parts = tuple(value_at(row, path) for path in paths)
+            return parts if all(isinstance(part, int | str) for part in parts) else None
+
+        return key
+
+    def check_body(self, body: object) -> None:
+        """Refuse what is not the endpoint's body.
+
+        Raises:
+            BodyRefused: saying what is there instead.
+        """
+        expected = [node.name for node in self.contract.body]
+        if not isinstance(body, dict):
+            message = f"the answer of {self.endpoint.path} is no JSON object; check the endpoint's path"
+            raise BodyRefused(message)
+        if self.root_key is None:
+            is_its_own = any(name in body for name in expected)
+        else:
+            wanted: type = list if self.root.shape is Shape.LIST else dict
+            is_its_own = isinstance(body.get(self.root_key), wanted)
+        if not is_its_own:
+            found = ", ".join(map(repr, list(body)[:5])) or "nothing"
+            wanted_keys = ", ".join(map(repr, expected))
+            message = f"the answer of {self.endpoint.path} holds {found} where {wanted_keys} is expected; check the endpoint's path"
+            raise BodyRefused(message)
+
+    def count_rows(self, body: Mapping[str, Any]) -> int:
+        """How many rows of the root a body has."""
+        return len(body[self.root_key]) if self.root_key and self.root.shape is not Shape.OBJECT else 1
+
+    def find_root(self, body: Mapping[str, Any], key: Mapping[str, object]) -> bytes:
+        """The JSON of the root with that key in a landed body."""
+        rows = value_at(body, self.root.path)
+        if self.root.shape is Shape.LIST:
+            own = {name: self.root.column(name).path for name in key if self.root.column(name).role is Role.OWN}
+            rows = next((row for row in rows if all(value_at(row, path) == key[name] for name, path in own.items())), None)
+        return json.dumps(rows, ensure_ascii=False).encode()
+
+
+def plan_of(endpoint: Endpoint, config: PipelineConfig) -> EndpointPlan:
+    """The plan of one endpoint.
+
+    Raises:
+        ConfigError: when there is no contract for its path, or one that its storage mode does not suit.
+    """
+    contract = CONTRACTS.get(endpoint.path)
+    if contract is None:
+        message = (
+            f"{_where(config, endpoint, 'path')}: there is no contract for {endpoint.path}; "
+            f"there is one for {', '.join(sorted(CONTRACTS))}, and docs/adding-an-endpoint.md says how to add another"
+        )
+        raise ConfigError(message)
+    tables = tables_of(contract, name=endpoint.table, shared_scope=endpoint.scope == "global", mode=endpoint.storage_mode)
+    roots = [table for table in tables if table.parent is None]
+    poor = [root.name for root in roots if not any(root.column(name).role is Role.OWN for name in root.root_key)]
+    if endpoint.storage_mode is StorageMode.UPSERT and poor:
+        message = (
+            f"{_where(config, endpoint, 'storage_mode')}: the rows of {', '.join(poor)} have no key, "
+            "so none can be told from another: use append or replace"
+        )
+        raise ConfigError(message)
+    return EndpointPlan(endpoint, contract, tables)
+
+
+def _where(config: PipelineConfig, endpoint: Endpoint, field: str) -> str:
+    return f"{config.where('endpoints', endpoint.name, field)}: endpoints.{endpoint.name}.{field}"

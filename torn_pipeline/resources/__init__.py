@@ -1,0 +1,10 @@
+"""Thin Dagster wrappers: the pipeline as a resource, the warehouse as an IO manager.
+
+Here belongs what Dagster has to be told about our own objects. Not here: any work. The other Dagster
+packages may import it.
+"""
+
+from torn_pipeline.resources.io_manager import TableLoad, WarehouseIOManager, table_metadata
+from torn_pipeline.resources.pipeline import PipelineResource, pipeline_resource, told_to_dagster
+
+__all__ = ["PipelineResource", "TableLoad", "WarehouseIOManager", "pipeline_resource", "table_metadata", "told_to_dagster"]

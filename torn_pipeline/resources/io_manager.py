@@ -1,0 +1,93 @@
+"""The warehouse as an IO manager: a whole fetch in, a table out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import dagster as dg
+
+from torn_pipeline.resources.pipeline import PipelineResource, told_to_dagster
+
+if TYPE_CHECKING:
+    import polars as pl
+
+    from torn_pipeline.landing import Fetch
+    from torn_pipeline.quality import Prepared
+    from torn_pipeline.warehouse import Receipt
+
+__all__ = ["TableLoad", "WarehouseIOManager", "table_metadata"]
+
+_PREVIEWED = 5  # rows of a table shown with its materialization
+_CELL = 60  # characters of a value shown
+
+
+@dataclass(slots=True)
+class TableLoad:
+    """A validated fetch on its way into the warehouse. The IO manager leaves the ``receipt``."""
+
+    fetched: Fetch
+    prepared: Prepared
+    receipt: Receipt | None = None
+
+
+class WarehouseIOManager(dg.ConfigurableIOManager):
+    """Writes a fetch's whole group of tables in one transaction, and reads single tables.
+
+    Dagster hands outputs over one by one, without a commit at the end; so the root table's output carries
+    the group, and the other tables report from its receipt.
+    """
+
+    pipeline: PipelineResource
+
+    def handle_output(self, context: dg.OutputContext, obj: TableLoad) -> None:
+        """Load the group.
+
+        Raises:
+            Failure: when the warehouse refuses; the tables are then as they were.
+        """
+        from torn_pipeline.steps import load
+
+        with told_to_dagster():
+            obj.receipt = load(self.pipeline.open(), obj.fetched, obj.prepared, run_id=context.run_id)
+        context.add_output_metadata(table_metadata(obj, context.asset_key.path[-1]))
+
+    def load_input(self, context: dg.InputContext) -> pl.DataFrame:
+        """One table as a frame; of a partitioned asset the partition's account only."""
+        account = context.asset_partition_key if context.has_asset_partitions else None
+        with told_to_dagster():
+            return self.pipeline.open().warehouse.read(context.asset_key.path[-1], account=account)
+
+
+def table_metadata(group: TableLoad, table: str) -> dict[str, Any]:
+    """What a materialization says of one table: rows, changes, the fetch behind it, and a preview of what came."""
+    receipt = group.receipt
+    preview = next(iter(group.prepared))[table].head(_PREVIEWED)
+    said: dict[str, Any] = {
+        "fetch_id": group.fetched.fetch_id,
+        "landed": dg.MetadataValue.json([page.raw_id for page in group.fetched.pages[:_PREVIEWED]]),
+        "rows_in_fetch": group.prepared.rows.get(table, 0),
+        "preview": dg.MetadataValue.md(_markdown(preview)),
+    }
+    if receipt is None:
+        return said
+    if receipt.skipped:
+        said["skipped"] = receipt.skipped
+    if table in receipt.tables:
+        written = receipt.tables[table]
+        said |= {"dagster/row_count": written.total, "rows_written": written.rows, "rows_deleted": written.deleted, "bytes": written.bytes}
+        if written.changes:
+            said["schema_changes"] = list(written.changes)
+    return said
+
+
+def _markdown(frame: pl.DataFrame) -> str:
+    """The rows as a Markdown table; cells are cut, and their bars escaped."""
+    head = f"| {' | '.join(frame.columns)} |\n|{' --- |' * frame.width}"
+    rows = [f"| {' | '.join(_cell(value) for value in row)} |" for row in frame.iter_rows()]
+    return "\n".join((head, *rows))
+
+
+def _cell(value: object) -> str:
+    text = "" if value is None else " ".join(str(value).split()).replace("|", "\\|")
+    return text if len(text) <= _CELL else f"{text[: _CELL - 1]}…"

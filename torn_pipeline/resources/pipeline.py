@@ -1,0 +1,77 @@
+"""The pipeline as a Dagster resource, and its errors as Dagster failures."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import dagster as dg
+from pydantic import Field
+
+from torn_pipeline.errors import PipelineError, Transient
+from torn_pipeline.settings import Settings
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from torn_pipeline.steps import Pipeline
+
+__all__ = ["PipelineResource", "pipeline_resource", "told_to_dagster"]
+
+
+class PipelineResource(dg.ConfigurableResource):  # type: ignore[type-arg]  # it is what ops are given, and has no other value
+    """The pipeline of the environment. ``overrides`` are ``PATH=VALUE`` of the config file, for one run.
+
+    It holds no key: those are read from the environment when a run needs them, so that no run config,
+    tag or page of the UI ever has one.
+    """
+
+    overrides: list[str] = Field(default_factory=list)
+
+    def settings(self) -> Settings:
+        """What the environment says."""
+        return Settings.from_environment()
+
+    def open(self) -> Pipeline:
+        """The pipeline itself.
+
+        Raises:
+            ConfigError: when the environment or the config is wrong.
+        """
+        from torn_pipeline.steps import open_pipeline
+
+        return open_pipeline(self.settings(), self.overrides)
+
+
+def pipeline_resource(settings: Settings | None) -> PipelineResource:
+    """The resource for given settings, or for the environment's where there are none."""
+    if settings is None:
+        return PipelineResource()
+
+    bound = settings
+
+    class Bound(PipelineResource):
+        """Settings hold keys, which must not become Dagster config: they stay in this class."""
+
+        def settings(self) -> Settings:
+            """The settings given."""
+            return bound
+
+    return Bound()
+
+
+@contextmanager
+def told_to_dagster() -> Iterator[None]:
+    """Turn the pipeline's errors into Dagster failures: one sentence, and no retry where none can help.
+
+    Raises:
+        Failure: in place of any :class:`PipelineError`.
+    """
+    try:
+        yield
+    except PipelineError as error:
+        raise dg.Failure(
+            description=str(error),
+            metadata={"error": type(error).__name__},
+            allow_retries=isinstance(error, Transient),
+        ) from error
