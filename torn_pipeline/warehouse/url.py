@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from torn_pipeline.errors import ConfigError
-from torn_pipeline.warehouse.duckdb import DuckDBWarehouse
 
 if TYPE_CHECKING:
     from torn_pipeline.warehouse.protocol import Warehouse
@@ -20,6 +19,8 @@ def warehouse_from_url(url: str, data_dir: Path) -> Warehouse:
     Raises:
         ConfigError: when the URL is of another kind; the message never holds the URL, which may hold a password.
     """
+    from torn_pipeline.warehouse.duckdb import DuckDBWarehouse  # noqa: PLC0415 - DuckDB and Polars are loaded when they are used
+
     if not url:
         return DuckDBWarehouse(data_dir / "warehouse.duckdb")
     scheme, _, rest = url.partition("://")
