@@ -66,11 +66,11 @@ def fetch_list(client: TornClient, path: str, params: Mapping[str, str], listing
     are kept in memory.
 
     A list of rows with keys that took more than one page is proven at the end. Its first page is asked once
-    more, past the API's cache: of the rows that were on it at the start, the first ones must still be there, in
-    their order and without a gap, with at most new rows among them. New rows mean that the list grew at its head
-    while it was read, which moves rows to later pages but hides none; the page just asked is then handed over as
-    the last one, so that they are not missed either. After anything else the list is read again from its start,
-    at most three times in all.
+    more, past the API's cache, and must have the rows it had at the start, at most moved down by new ones above
+    them, and at least one of them. New rows mean that the list grew at its head while it was read, which moves
+    rows to later pages but hides none; the page just asked is then handed over as the last one, so that
+    the new rows are not missed either. After anything else the list is read again from its start and past the
+    cache, at most three times in all.
 
     This proves that no row was missed in a list whose newest rows come first and whose rows stay. It notices
     rows that vanish from the first page, unless they are its last ones and as many new rows come in. It
@@ -121,7 +121,7 @@ class _Reading:
     head: list[Hashable] = field(default_factory=list)
 
     def pages(self, *, fresh: bool) -> Iterator[ListPage]:
-        """All pages; ``fresh`` asks for the first one past the API's cache."""
+        """All pages; ``fresh`` asks for each past the API's cache, which may have answered with an older page."""
         first = dict(self.params)
         if self.listing.page_size is not None:
             first.setdefault("limit", str(self.listing.page_size))
@@ -134,7 +134,7 @@ class _Reading:
             if url in asked:
                 self._give_up("its pages lead in a circle")
             asked.add(url)
-            answer = self.client.get(url)
+            answer = self.client.get(url, _past_cache({}) if fresh and "timestamp=" not in url else None)
             before = content
             page, content = self._page(answer, page.number + 1)
             if content.same_rows(before):
@@ -184,12 +184,12 @@ class _Reading:
         answer = self.client.get(self.path, _past_cache(first))
         page, content = self._page(answer, number)
         on_head = set(self.head)
-        left = [key for key in content.keys if key in on_head]
-        if not left:
+        new = [key for key in content.keys if key not in on_head]
+        if len(new) == len(content.keys):
             self._give_up("its first page held only other rows at the end")
-        if left != self.head[: len(left)]:
+        if content.keys != new + self.head[: len(self.head) - len(new)]:
             self._give_up("rows of its first page vanished or changed places")
-        if page.repeated < len(content.keys):
+        if new:
             yield page
 
     def _give_up(self, what: str) -> NoReturn:
