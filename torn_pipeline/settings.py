@@ -53,11 +53,6 @@ class Settings:
         return (_url(self.api_url).hostname or "") in LOOPBACK_HOSTS
 
     @property
-    def warehouse_url(self) -> str:
-        """``TORN_WAREHOUSE``, or the DuckDB file in the data directory."""
-        return self.warehouse or f"duckdb:///{(self.data_dir / 'warehouse.duckdb').absolute()}"
-
-    @property
     def landing_url(self) -> str:
         """``TORN_LANDING``, or the folder ``landing`` in the data directory."""
         return self.landing or (self.data_dir / "landing").absolute().as_uri()

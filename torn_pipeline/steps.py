@@ -71,7 +71,7 @@ def open_pipeline(settings: Settings, overrides: Sequence[str] = ()) -> Pipeline
         ConfigError: with one line for each problem.
     """
     config = load_config(settings, overrides)
-    return Pipeline(settings, config, landing_from_url(settings.landing_url), warehouse_from_url(settings.warehouse_url))
+    return Pipeline(settings, config, landing_from_url(settings.landing_url), warehouse_from_url(settings.warehouse, settings.data_dir))
 
 
 # --- fetch -----------------------------------------------------------------------------------------------

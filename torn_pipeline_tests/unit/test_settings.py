@@ -28,7 +28,7 @@ def test_an_empty_environment_gives_the_defaults(tmp_path: Path) -> None:
     assert settings.api_url == "https://api.torn.com/v2"
     assert settings.config == Path("config/pipeline.yaml")
     assert settings.data_dir == Path("data")
-    assert settings.warehouse_url == f"duckdb:///{tmp_path}/data/warehouse.duckdb"
+    assert settings.warehouse == ""
     assert settings.landing_url == f"file://{tmp_path}/data/landing"
     assert (settings.log_level, settings.log_format) == ("INFO", "text")
     assert settings.dagster_home == tmp_path / "data" / "dagster"
@@ -54,7 +54,7 @@ def test_every_variable_is_read() -> None:
     assert settings.api_url == "https://example.org/v2"
     assert settings.config == Path("/etc/torn/pipeline.json")
     assert settings.data_dir == Path("/var/torn")
-    assert settings.warehouse_url == "bigquery://project/dataset?location=EU"
+    assert settings.warehouse == "bigquery://project/dataset?location=EU"
     assert settings.landing_url == "s3://bucket/prefix"
     assert (settings.log_level, settings.log_format) == ("DEBUG", "json")
     assert settings.dagster_home == Path("/var/dagster")
@@ -63,7 +63,6 @@ def test_every_variable_is_read() -> None:
 
 def test_the_data_directory_holds_what_is_not_placed_elsewhere() -> None:
     settings = Settings.from_environment({"TORN_DATA_DIR": "/var/torn"})
-    assert settings.warehouse_url == "duckdb:////var/torn/warehouse.duckdb"
     assert settings.landing_url == "file:///var/torn/landing"
     assert settings.dagster_home == Path("/var/torn/dagster")
 

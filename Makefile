@@ -1,0 +1,48 @@
+# Everything a newcomer needs. The commands of the README, and nothing else.
+
+VENV := .venv
+BIN := $(VENV)/bin
+UV_VERSION := 0.13.9
+READY := $(VENV)/.ready
+UV := UV_PROJECT_ENVIRONMENT=$(VENV) VIRTUAL_ENV= $(BIN)/uv
+
+# The first interpreter that runs and is of a supported version: a name on the PATH may be a shim that does not.
+PYTHON ?= $(shell for name in python3.13 python3.12 python3.11 python3 python; do \
+	$$name -c 'import sys; raise SystemExit(not (3, 11) <= sys.version_info < (3, 14))' >/dev/null 2>&1 && echo $$name && break; done)
+
+export DAGSTER_HOME ?= $(abspath $(or $(TORN_DATA_DIR),data))/dagster
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint bench dev clean
+
+help: ## list what there is
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-6s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: $(READY) ## take a simulated faction's data to checked tables, and say how to look at them
+	@$(BIN)/torn-pipeline demo
+
+test: $(READY) ## run the whole test suite
+	@$(BIN)/python -m pytest
+
+lint: $(READY) ## check style and types
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+
+bench: $(READY) ## measure speed and memory, as ratios
+	@$(BIN)/python -m bench
+
+dev: $(READY) ## Dagster's UI, daemon, schedules and sensors on your own config
+	@mkdir -p "$(DAGSTER_HOME)"
+	@ln -sf "$(abspath dagster.yaml)" "$(DAGSTER_HOME)/dagster.yaml"
+	@$(BIN)/dagster dev --workspace workspace.yaml --host 127.0.0.1
+
+clean: ## remove the virtual environment; data stays
+	@rm -rf $(VENV)
+
+$(READY): uv.lock pyproject.toml
+	@test -n "$(PYTHON)" || { echo "torn_pipeline needs Python 3.11, 3.12 or 3.13 with venv: install one, or name it: make $(MAKECMDGOALS) PYTHON=/path/to/python3" >&2; exit 2; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
+	@$(UV) sync --frozen --inexact --quiet
+	@touch $@
