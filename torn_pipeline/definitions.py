@@ -32,7 +32,7 @@ def build_defs(settings: Settings | None = None) -> dg.Definitions:
         assets=[asset for plan in plans for asset in endpoint_assets(plan)],
         jobs=list(jobs.values()),
         schedules=[endpoint_schedule(plan, jobs[plan.endpoint.name]) for plan in plans if plan.endpoint.enabled],
-        resources={"pipeline": pipeline, "warehouse": WarehouseIOManager(pipeline=pipeline)},
+        resources={"pipeline": pipeline, "warehouse": WarehouseIOManager(pipeline)},
         executor=dg.in_process_executor,
     )
 

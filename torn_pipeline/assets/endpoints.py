@@ -120,7 +120,7 @@ def _table_assets(plan: "EndpointPlan") -> dg.AssetsDefinition:
                 # Refused here and not by the IO manager: the checks above would be lost with its error.
                 with told_to_dagster():
                     load(opened, fetched, prepared, run_id=context.run.run_id)
-            group = TableLoad(fetched, prepared)
+            group = TableLoad(opened, fetched, prepared)
             root, *others = plan.tables
             yield dg.Output(group, output_name=root.name)
             for table in others:

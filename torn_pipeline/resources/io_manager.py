@@ -7,13 +7,15 @@ from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
-from torn_pipeline.resources.pipeline import PipelineResource, told_to_dagster
+from torn_pipeline.resources.pipeline import told_to_dagster
 
 if TYPE_CHECKING:
     import polars as pl
 
     from torn_pipeline.landing import Fetch
     from torn_pipeline.quality import Prepared
+    from torn_pipeline.resources.pipeline import PipelineResource
+    from torn_pipeline.steps import Pipeline
     from torn_pipeline.warehouse import Receipt
 
 __all__ = ["TableLoad", "WarehouseIOManager", "table_metadata"]
@@ -24,21 +26,23 @@ _CELL = 60  # characters of a value shown
 
 @dataclass(slots=True)
 class TableLoad:
-    """A validated fetch on its way into the warehouse. The IO manager leaves the ``receipt``."""
+    """A validated fetch on its way into the warehouse of its pipeline. The IO manager leaves the ``receipt``."""
 
+    pipeline: Pipeline
     fetched: Fetch
     prepared: Prepared
     receipt: Receipt | None = None
 
 
-class WarehouseIOManager(dg.ConfigurableIOManager):
+class WarehouseIOManager(dg.IOManager):
     """Writes a fetch's whole group of tables in one transaction, and reads single tables.
 
     Dagster hands outputs over one by one, without a commit at the end; so the root table's output carries
     the group, and the other tables report from its receipt.
     """
 
-    pipeline: PipelineResource
+    def __init__(self, pipeline: PipelineResource) -> None:
+        self._pipeline = pipeline
 
     def handle_output(self, context: dg.OutputContext, obj: TableLoad) -> None:
         """Load the group.
@@ -49,14 +53,14 @@ class WarehouseIOManager(dg.ConfigurableIOManager):
         from torn_pipeline.steps import load
 
         with told_to_dagster():
-            obj.receipt = load(self.pipeline.open(), obj.fetched, obj.prepared, run_id=context.run_id)
+            obj.receipt = load(obj.pipeline, obj.fetched, obj.prepared, run_id=context.run_id)
         context.add_output_metadata(table_metadata(obj, context.asset_key.path[-1]))
 
     def load_input(self, context: dg.InputContext) -> pl.DataFrame:
         """One table as a frame; of a partitioned asset the partition's account only."""
         account = context.asset_partition_key if context.has_asset_partitions else None
         with told_to_dagster():
-            return self.pipeline.open().warehouse.read(context.asset_key.path[-1], account=account)
+            return self._pipeline.open().warehouse.read(context.asset_key.path[-1], account=account)
 
 
 def table_metadata(group: TableLoad, table: str) -> dict[str, Any]:
