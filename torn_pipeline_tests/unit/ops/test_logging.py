@@ -1,0 +1,179 @@
+"""Log records as they stand on stderr and in the file."""
+
+from __future__ import annotations
+
+import json
+import logging
+import re
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+from torn_pipeline.ops import logging as ours
+from torn_pipeline.ops.logging import LOG_FILE, configure
+from torn_pipeline.settings import Settings
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+KEY = "planted0Key1For2Tests"
+log = logging.getLogger("torn_pipeline.example")
+
+
+@pytest.fixture(autouse=True)
+def _restored() -> Iterator[None]:
+    """Leave the root logger as it was."""
+    root = logging.getLogger()
+    handlers, level = list(root.handlers), root.level
+    yield
+    for handler in [handler for handler in root.handlers if handler not in handlers]:
+        root.removeHandler(handler)
+        handler.close()
+    root.setLevel(level)
+    for name in ("stamina", "filelock"):
+        logging.getLogger(name).setLevel(logging.NOTSET)
+
+
+def settings(folder: Path, **values: str) -> Settings:
+    return Settings(data_dir=folder, keys={"default": (KEY,)}, **values)  # type: ignore[arg-type]  # text fields only
+
+
+def lines(folder: Path) -> list[dict[str, object]]:
+    return [json.loads(line) for line in (folder / LOG_FILE).read_text(encoding="utf-8").splitlines()]
+
+
+def test_text_is_one_line_a_record(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    configure(settings(tmp_path))
+    log.info("landed %d bytes\nin two lines", 7)
+    log.debug("nobody asked for this")
+    shown = capsys.readouterr()
+    assert re.fullmatch(
+        r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z INFO     torn_pipeline\.example\[\d+\] landed 7 bytes\\nin two lines\n", shown.err
+    )
+    assert shown.out == ""
+
+
+def test_json_has_the_fields_and_the_extras(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    configure(settings(tmp_path, log_format="json", log_level="DEBUG"))
+    log.debug("called", extra={"status": 200})
+    record = json.loads(capsys.readouterr().err)
+    assert record.pop("timestamp").startswith("20")
+    assert record.pop("pid") > 0
+    assert record == {"level": "DEBUG", "logger": "torn_pipeline.example", "thread": "MainThread", "message": "called", "status": 200}
+    assert lines(tmp_path)[0]["message"] == "called"
+
+
+def test_the_file_comes_with_the_first_record(tmp_path: Path) -> None:
+    configure(settings(tmp_path / "data"))
+    assert not (tmp_path / "data").exists()
+    log.warning("first")
+    assert [line["message"] for line in lines(tmp_path / "data")] == ["first"]
+
+
+def test_configuring_twice_does_not_double_records(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    configure(settings(tmp_path))
+    configure(settings(tmp_path))
+    log.info("once")
+    assert capsys.readouterr().err.count("once") == 1
+    assert len(lines(tmp_path)) == 1
+
+
+def _in_arguments() -> None:
+    log.info("key %s", KEY)
+
+
+def _in_extras() -> None:
+    log.info("called", extra={"header": {"Authorization": f"ApiKey {KEY}"}})
+
+
+def _fail() -> None:
+    raise ValueError(KEY)
+
+
+def _in_an_exception() -> None:
+    try:
+        _fail()
+    except ValueError:
+        log.exception("failed")
+
+
+def _in_a_cause() -> None:
+    try:
+        try:
+            _fail()
+        except ValueError as error:
+            raise RuntimeError from error
+    except RuntimeError:
+        log.exception("failed")
+
+
+def _in_a_library() -> None:
+    logging.getLogger("urllib3.connectionpool").error("GET /?key=%s", KEY)
+
+
+def _in_a_record_that_cannot_be_formatted() -> None:
+    log.info("%d calls", KEY)
+
+
+@pytest.mark.parametrize(
+    "tell", [_in_arguments, _in_extras, _in_an_exception, _in_a_cause, _in_a_library, _in_a_record_that_cannot_be_formatted]
+)
+@pytest.mark.parametrize("log_format", ["text", "json"])
+def test_a_key_is_in_no_record(tell: Callable[[], None], log_format: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for handler in list(logging.getLogger().handlers):
+        logging.getLogger().removeHandler(handler)  # pytest's own raise what a handler must not
+    configure(settings(tmp_path, log_format=log_format, log_level="DEBUG"))
+    tell()
+    log.info("done")
+    shown = capsys.readouterr().err
+    written = (tmp_path / LOG_FILE).read_text(encoding="utf-8")
+    assert KEY not in shown + written
+    assert "done" in shown
+    assert lines(tmp_path)
+
+
+def test_a_folder_that_cannot_be_written_is_told_once_and_stops_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "logs").touch()
+    configure(settings(tmp_path))
+    log.info("one")
+    log.info("two")
+    shown = capsys.readouterr().err
+    assert shown.count("log records are lost") == 1
+    assert "two" in shown
+
+
+def test_the_file_rotates_and_keeps_five_old_ones(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ours, "_FILE_BYTES", 2000)
+    configure(settings(tmp_path, log_level="DEBUG"))
+    for number in range(200):
+        log.info("record %d", number)
+    files = sorted(file.name for file in (tmp_path / "logs").glob("torn_pipeline.log*"))
+    assert files == [LOG_FILE.name, *(f"{LOG_FILE.name}.{number}" for number in range(1, 6))]
+    assert all((tmp_path / "logs" / name).stat().st_size <= 2000 for name in files)
+    assert lines(tmp_path)[-1]["message"] == "record 199"
+
+
+WRITER = """
+import logging, sys
+from pathlib import Path
+from torn_pipeline.ops import logging as ours
+from torn_pipeline.settings import Settings
+ours._FILE_BYTES = 20_000
+ours._OLD_FILES = 50
+ours.configure(Settings(data_dir=Path(sys.argv[1]), log_level="INFO"))
+for number in range(400):
+    logging.info("%s %d", sys.argv[2], number)
+"""
+
+
+def test_processes_that_share_the_file_lose_nothing_when_it_rotates(tmp_path: Path) -> None:
+    commands = [[sys.executable, "-c", WRITER, str(tmp_path), name] for name in ("one", "other")]
+    writers = [subprocess.Popen(command, stderr=subprocess.DEVNULL) for command in commands]  # noqa: S603  # our own text
+    assert [writer.wait(60) for writer in writers] == [0, 0]
+    files = list((tmp_path / "logs").glob("torn_pipeline.log*"))
+    found = [json.loads(line)["message"] for file in files for line in file.read_text().splitlines()]
+    assert len(files) > 4
+    assert sorted(found) == sorted(f"{name} {number}" for name in ("one", "other") for number in range(400))

@@ -1,0 +1,247 @@
+"""The quota on a clock that tests turn, and on the real one."""
+
+from __future__ import annotations
+
+import logging
+import multiprocessing
+import os
+import sqlite3
+import threading
+import time
+from contextlib import ExitStack, closing
+from functools import partial
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
+from unittest.mock import patch
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from torn_pipeline.errors import ConfigError
+from torn_pipeline.torn import Quota
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+WINDOW = 60.0
+HOLD = 30.0
+
+
+class Clock:
+    """Time that passes only when somebody sleeps or a test says so; what is due in between happens at its time."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+        self.slept: list[float] = []
+        self.due: list[tuple[float, Callable[[], object]]] = []
+
+    def monotonic(self) -> float:
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        self.slept.append(seconds)
+        self.advance(seconds)
+
+    def advance(self, seconds: float) -> None:
+        until = self.now + seconds
+        for at, happen in sorted(self.due, key=lambda event: event[0]):
+            if at <= until:
+                self.now = at
+                happen()
+        self.due = [event for event in self.due if event[0] > until]
+        self.now = until
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def quota(tmp_path: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> Quota:
+    monkeypatch.setattr("torn_pipeline.torn.quota.time", clock)
+    return Quota(tmp_path / "new" / "quota.sqlite", 3, WINDOW, hold=HOLD)
+
+
+def call(quota: Quota, clock: Clock, seconds: float = 0.0, account: str = "default") -> float:
+    """Make a call that takes so long; when it was granted."""
+    with quota.call(account):
+        granted = clock.now
+        clock.now += seconds
+    return granted
+
+
+def most_in_a_window(arrivals: Sequence[float], window: float) -> int:
+    """The largest number of arrivals in any window of that length, its end excluded."""
+    ordered = sorted(arrivals)
+    return max(sum(start <= arrival < start + window for arrival in ordered) for start in ordered)
+
+
+def test_free_calls_do_not_wait(quota: Quota, clock: Clock) -> None:
+    for _ in range(3):
+        call(quota, clock)
+    assert clock.slept == []
+
+
+def test_one_call_too_many_waits_for_a_window_after_the_end_of_the_first(quota: Quota, clock: Clock) -> None:
+    call(quota, clock, 7.0)
+    call(quota, clock)
+    call(quota, clock)
+    granted = call(quota, clock)
+    assert 1067.0 <= granted < 1067.2
+
+
+def test_accounts_do_not_share(quota: Quota, clock: Clock) -> None:
+    for account in ("a", "b"):
+        for _ in range(3):
+            call(quota, clock, account=account)
+    assert clock.slept == []
+
+
+def test_a_long_wait_is_told_once(quota: Quota, clock: Clock, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    for _ in range(4):
+        call(quota, clock)
+    [record] = caplog.records
+    assert record.levelno == logging.INFO
+    assert "account default has made its 3 calls in 60 s: waiting 60.0 s" in record.getMessage()
+
+
+def test_a_call_under_way_holds_its_slot_and_frees_it_a_window_after_its_end(quota: Quota, clock: Clock) -> None:
+    with ExitStack() as stack:
+        for _ in range(3):
+            stack.enter_context(quota.call("default"))
+        clock.due = [(1005.0, stack.close)]
+        granted = call(quota, clock)
+    assert 1005 + WINDOW <= granted < 1005 + WINDOW + 0.3
+
+
+def test_the_slots_of_a_killed_process_come_free(quota: Quota, clock: Clock) -> None:
+    for _ in range(3):
+        quota._wait("default")  # granted, and never ended
+    assert call(quota, clock) <= 1000 + HOLD + WINDOW + 0.3
+
+
+def test_an_error_ends_a_call_too(quota: Quota, clock: Clock) -> None:
+    for _ in range(3):
+        with pytest.raises(RuntimeError), quota.call("default"):
+            raise RuntimeError
+    assert call(quota, clock) < 1000 + WINDOW + 0.3
+
+
+def test_a_call_that_outlives_its_hold_counts_from_its_end(quota: Quota, clock: Clock) -> None:
+    with ExitStack() as stack:
+        for _ in range(3):
+            stack.enter_context(quota.call("default"))
+        clock.now += HOLD + WINDOW + 100
+        call(quota, clock)  # the slots were thought lost
+    ended = clock.now
+    assert call(quota, clock) >= ended + WINDOW
+
+
+def test_a_clock_that_starts_again_does_not_block(quota: Quota, clock: Clock) -> None:
+    for _ in range(3):
+        call(quota, clock)
+    clock.now = 5.0
+    assert call(quota, clock) <= 5 + WINDOW + 0.3
+    assert call(quota, clock) <= 5 + WINDOW + 0.6
+
+
+def test_a_lowered_limit_is_kept_to(quota: Quota, clock: Clock) -> None:
+    for _ in range(3):
+        call(quota, clock, 1.0)
+    lower = Quota(quota._path, 1, WINDOW, hold=HOLD)
+    assert call(lower, clock) >= 1003 + WINDOW
+
+
+def test_old_calls_leave_nothing_behind(quota: Quota, clock: Clock) -> None:
+    for _ in range(20):
+        call(quota, clock, 25.0)
+    with closing(sqlite3.connect(quota._path)) as database:
+        [(count,)] = database.execute("SELECT count(*) FROM calls")
+    assert count <= 4
+
+
+@pytest.mark.parametrize("content", [b"this is no database" * 100])
+def test_a_file_that_is_no_count_is_a_clear_error(content: bytes, tmp_path: Path) -> None:
+    path = tmp_path / "quota.sqlite"
+    path.write_bytes(content)
+    with pytest.raises(ConfigError, match=r"quota\.sqlite cannot be used .+ delete the file"), Quota(path, 3, hold=1).call("default"):
+        pass
+
+
+def test_a_folder_that_cannot_be_made_is_a_clear_error(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(ConfigError, match="make its folder writable"), Quota(tmp_path / "file" / "quota.sqlite", 3, hold=1).call("default"):
+        pass
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    calls=st.lists(st.tuples(st.floats(0, 40), st.floats(0, HOLD), st.floats(0, 1), st.booleans()), max_size=20),
+    limit=st.integers(1, 4),
+)
+def test_in_no_window_are_more_calls_than_the_limit(calls: list[tuple[float, float, float, bool]], limit: int) -> None:
+    """Calls overlap: each comes after a pause, takes a while, arrives at any moment of it, and ends unless its process is killed."""
+    clock = Clock()
+    arrivals = []
+    with TemporaryDirectory() as folder, patch("torn_pipeline.torn.quota.time", clock):
+        quota = Quota(Path(folder) / "quota.sqlite", limit, WINDOW, hold=HOLD)
+        for pause, seconds, share, killed in calls:
+            clock.advance(pause)
+            clock.slept.clear()
+            slot = quota._wait("default")
+            assert sum(clock.slept) <= WINDOW + HOLD + 1
+            arrivals.append(clock.now + share * seconds)
+            if not killed:
+                clock.due.append((clock.now + seconds, partial(quota._end, slot, "default")))
+    assert not arrivals or most_in_a_window(arrivals, WINDOW) <= limit
+
+
+def test_threads_share_a_quota(tmp_path: Path) -> None:
+    quota = Quota(tmp_path / "quota.sqlite", 5, 0.2, hold=5)
+    granted: list[float] = []
+
+    def work() -> None:
+        for _ in range(3):
+            with quota.call("default"):
+                granted.append(time.monotonic())
+
+    threads = [threading.Thread(target=work) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(granted) == 24
+    assert most_in_a_window(granted, 0.2) <= 5
+
+
+def _call_once(quota: Quota) -> None:
+    with quota.call("default"):
+        pass
+
+
+@pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system cannot fork")
+def test_a_quota_survives_a_fork(tmp_path: Path) -> None:
+    quota = Quota(tmp_path / "quota.sqlite", 2, 30.0, hold=5)
+    _call_once(quota)
+    child = multiprocessing.get_context("fork").Process(target=_call_once, args=(quota,))
+    child.start()
+    child.join(10)
+    assert child.exitcode == 0
+    slot, wait = quota._take("default")
+    assert slot is None
+    assert 20 < wait <= 30
+
+
+def test_a_free_call_costs_well_under_a_millisecond(tmp_path: Path) -> None:
+    quota = Quota(tmp_path / "quota.sqlite", 100_000, hold=5)
+    costs = []
+    for _ in range(90):
+        started = time.process_time()
+        _call_once(quota)
+        costs.append(time.process_time() - started)
+    assert sorted(costs)[len(costs) // 2] < 0.001
