@@ -59,8 +59,10 @@ class DuckDBWarehouse:
         """
         return self.load_all([load])[0]
 
-    def load_all(self, loads: Iterable[Load], *, rebuild: Mapping[str, Sequence[Table]] | None = None) -> list[Receipt]:
+    def load_all(self, loads: Iterable[Load], *, rebuild: Mapping[str, Sequence[Table]] | None = None, run_id: str = "") -> list[Receipt]:
         """Write several fetches in one transaction; the tables of the endpoints in ``rebuild`` are emptied first.
+
+        All endpoints are emptied before the first table is made anew, so that several may change a table they share.
 
         Raises:
             WarehouseBusy: when others use the file for too long.
@@ -68,7 +70,9 @@ class DuckDBWarehouse:
         """
         with self._transaction() as session:
             for endpoint, tables in (rebuild or {}).items():
-                schema.empty(session, endpoint, tables, run_id="")
+                schema.empty(session, endpoint, tables, run_id)
+            for tables in (rebuild or {}).values():
+                schema.ensure(session, tables, run_id)
             return [write(session, load) for load in loads]
 
     def prepare(self, tables: Sequence[Table], run_id: str) -> None:

@@ -132,12 +132,12 @@ class Warehouse(Protocol):
         """Write a fetch in one transaction: tables, quarantine, ledger, schema versions and the fetch's row."""
         ...
 
-    def load_all(self, loads: Iterable[Load], *, rebuild: Mapping[str, Sequence[Table]] | None = None) -> list[Receipt]:
+    def load_all(self, loads: Iterable[Load], *, rebuild: Mapping[str, Sequence[Table]] | None = None, run_id: str = "") -> list[Receipt]:
         """Write several fetches in one transaction, in the order given.
 
         ``rebuild`` maps endpoints to their tables: these are first emptied, with the ledger and the
         quarantine of the endpoint, so that the loads may come in another mode or under a contract with
-        other types. Readers see the old tables until all of it is written.
+        other types; ``run_id`` is the run that empties them. Readers see the old tables until all of it is written.
         """
         ...
 
