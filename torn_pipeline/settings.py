@@ -95,6 +95,26 @@ class Settings:
             raise ConfigError("\n".join(problems))
         return settings
 
+    def environment(self) -> dict[str, str]:
+        """The environment of this process with these settings in place of its own, for a child process."""
+        kept = {name: value for name, value in os.environ.items() if not name.startswith("TORN_")}
+        keys = {
+            "TORN_API_KEY" if account == "default" else f"TORN_API_KEY_{account.upper()}": ",".join(keys)
+            for account, keys in self.keys.items()
+        }
+        return kept | {
+            "TORN_API_URL": self.api_url,
+            "TORN_CONFIG": str(self.config.absolute()),
+            "TORN_DATA_DIR": str(self.data_dir.absolute()),
+            "TORN_WAREHOUSE": self.warehouse,
+            "TORN_LANDING": self.landing,
+            "TORN_LOG_LEVEL": self.log_level,
+            "TORN_LOG_FORMAT": self.log_format,
+            "TORN_RATE_WINDOW": str(self.rate_window),
+            "DAGSTER_HOME": str(self.dagster_home),
+            **keys,
+        }
+
     def problems(self) -> list[str]:
         """One sentence for each value that cannot be used."""
         found = []

@@ -1,0 +1,136 @@
+"""Runs of endpoint jobs in this process, for whoever wants to wait for them: the console script."""
+
+from __future__ import annotations
+
+from collections import Counter
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import dagster as dg
+
+from torn_pipeline.assets import partitions_of, raw_key, table_key
+from torn_pipeline.errors import ConfigError
+from torn_pipeline.ops.summary import AssetOutcome, Checks, RunOutcome
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+    from pathlib import Path
+
+    from torn_pipeline.plan import EndpointPlan
+
+__all__ = ["dagster_instance", "run_endpoint"]
+
+_NEW_INSTANCE = "telemetry: {enabled: false}\nnux: {enabled: false}\nconcurrency: {runs: {max_concurrent_runs: 4}}\n"
+_QUIET, _LOUD = "CRITICAL", "DEBUG"
+
+
+@contextmanager
+def dagster_instance(home: Path, template: Path) -> Iterator[dg.DagsterInstance]:
+    """The Dagster instance below ``home``; a new one takes the ``dagster.yaml`` at ``template``, where there is one.
+
+    Raises:
+        ConfigError: when the folder cannot be made.
+    """
+    settings = home / "dagster.yaml"
+    try:
+        home.mkdir(parents=True, exist_ok=True)
+        if not settings.exists():
+            settings.unlink(missing_ok=True)  # a link to what is gone
+            if template.is_file():
+                settings.symlink_to(template)
+            else:
+                settings.write_text(_NEW_INSTANCE, encoding="utf-8")
+    except OSError as error:
+        message = f"DAGSTER_HOME cannot be {home}: {error.strerror or error}; name a folder that can be written"
+        raise ConfigError(message) from error
+    with dg.DagsterInstance.from_config(str(home)) as instance:
+        yield instance
+
+
+def run_endpoint(
+    definitions: dg.Definitions,
+    instance: dg.DagsterInstance,
+    plan: EndpointPlan,
+    account: str,
+    *,
+    overrides: Sequence[str] = (),
+    verbose: bool = False,
+) -> RunOutcome:
+    """Run the job of an endpoint for one account; a failure is told in the outcome.
+
+    ``overrides`` are ``PATH=VALUE`` of the config file. ``verbose`` lets Dagster log to stderr, tracebacks included.
+    """
+    result = definitions.resolve_job_def(plan.endpoint.name).execute_in_process(
+        instance=instance,
+        partition_key=None if partitions_of(plan) is None else account,
+        raise_on_error=False,
+        run_config={
+            "resources": {"pipeline": {"config": {"overrides": list(overrides)}}},
+            "loggers": {"console": {"config": {"log_level": _LOUD if verbose else _QUIET}}},
+        },
+    )
+    return RunOutcome(
+        endpoint=plan.endpoint.name,
+        account=account,
+        run_id=result.run_id,
+        assets=tuple(_assets(plan, result)),
+        error="" if result.success else _error(result),
+    )
+
+
+def _assets(plan: EndpointPlan, result: dg.ExecuteInProcessResult) -> Iterator[AssetOutcome]:
+    said = {event.asset_key: event.materialization.metadata for event in result.get_asset_materialization_events()}
+    seconds = _seconds(result)
+    keys = [raw_key(plan.endpoint.name), *(table_key(table.name) for table in plan.tables)]
+    for key in keys:
+        metadata = said.get(key, {})
+        yield AssetOutcome(
+            key=key.to_user_string(),
+            written=key in said,
+            checks=_checks(key, result),
+            fetched=_number(metadata, "rows_in_fetch" if key in keys[1:] else "rows"),
+            total=_number(metadata, "dagster/row_count"),
+            seconds=seconds.get(key),
+        )
+
+
+def _seconds(result: dg.ExecuteInProcessResult) -> dict[dg.AssetKey, float]:
+    """The time of each step, under the first asset that it made."""
+    first: dict[str, dg.AssetKey] = {}
+    for event in result.get_asset_materialization_events():
+        if event.step_key and event.asset_key:
+            first.setdefault(event.step_key, event.asset_key)
+    return {
+        first[event.step_key]: event.step_success_data.duration_ms / 1000
+        for event in result.all_events
+        if event.is_step_success and event.step_key in first
+    }
+
+
+def _checks(key: dg.AssetKey, result: dg.ExecuteInProcessResult) -> Checks:
+    counts = Counter(
+        "passed" if check.passed else "failed" if check.severity is dg.AssetCheckSeverity.ERROR else "warned"
+        for check in result.get_asset_check_evaluations()
+        if check.asset_key == key
+    )
+    return Checks(**counts)
+
+
+def _number(metadata: Mapping[str, dg.MetadataValue[Any]], name: str) -> int | None:
+    value = metadata.get(name)
+    return value.value if value is not None and isinstance(value.value, int) else None
+
+
+def _error(result: dg.ExecuteInProcessResult) -> str:
+    """One sentence: a failure's own, or which exception it was and where to read on."""
+    for event in result.all_events:
+        if event.is_step_failure:
+            failure = event.step_failure_data
+            if failure.user_failure_data and failure.user_failure_data.description:
+                return failure.user_failure_data.description
+            if failure.error is not None:
+                return (
+                    f"{event.step_key} failed in a way that nobody expected ({failure.error.cls_name}); "
+                    f"see run {result.run_id} in the UI, or run it again with --debug"
+                )
+    return f"run {result.run_id} did not succeed; see it in the UI, or run it again with --debug"

@@ -1,0 +1,72 @@
+"""``materialize``: runs through Dagster, in this process."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+import torn_pipeline
+from torn_pipeline.cli.options import Command, set_option
+from torn_pipeline.cli.selection import chosen_runs
+from torn_pipeline.ops.summary import HEAD, summary_rows
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from torn_pipeline.cli.session import Session
+    from torn_pipeline.ops.summary import RunOutcome
+    from torn_pipeline.plan import EndpointPlan
+    from torn_pipeline.settings import Settings
+
+__all__ = ["CHECKOUT", "materialize", "run_all", "tell_outcomes"]
+
+CHECKOUT = Path(torn_pipeline.__file__).parents[1]
+"""The folder above the package: a checkout has the shipped config and ``dagster.yaml`` there."""
+
+
+@click.command(cls=Command)
+@click.argument("names", metavar="[NAME]...", nargs=-1)
+@click.option("--partition", metavar="KEY", help="Only this partition, which is an account.")
+@click.option("--full", is_flag=True, help="Fetch all that the API has. So far every fetch does, so this changes nothing yet.")
+@set_option
+@click.pass_obj
+def materialize(session: Session, *, names: Sequence[str], partition: str | None, full: bool, overrides: Sequence[str]) -> int:  # noqa: ARG001 - `full` is part of the interface, and what every fetch is
+    """Fetch, check and load endpoints through Dagster.
+
+    NAME is an endpoint or one of its tables; without a name all enabled endpoints are run. Each endpoint and account is a
+    run of its own: one that fails leaves the others alone.
+    """
+    from torn_pipeline.steps import open_pipeline
+
+    pipeline = open_pipeline(session.settings(), overrides)
+    runs = chosen_runs(pipeline, names, partition)
+    outcomes = run_all(session, pipeline.settings, runs, overrides)
+    return tell_outcomes(session, outcomes)
+
+
+def run_all(
+    session: Session, settings: Settings, runs: Sequence[tuple[EndpointPlan, str]], overrides: Sequence[str] = ()
+) -> list[RunOutcome]:
+    """Run each endpoint for its account, one after the other, on the Dagster instance of the settings."""
+    from torn_pipeline.automation.in_process import dagster_instance, run_endpoint
+    from torn_pipeline.definitions import build_defs
+
+    verbose = session.debug or settings.log_level == "DEBUG"
+    definitions = build_defs(settings)
+    outcomes = []
+    with dagster_instance(settings.dagster_home, CHECKOUT / "dagster.yaml") as instance, session.progress(len(runs), "starting") as begin:
+        for plan, account in runs:
+            begin(f"{plan.endpoint.name} for {account}")
+            outcomes.append(run_endpoint(definitions, instance, plan, account, overrides=overrides, verbose=verbose))
+    return outcomes
+
+
+def tell_outcomes(session: Session, outcomes: Sequence[RunOutcome]) -> int:
+    """The table of assets on stdout, a sentence on stderr for each run that failed; returns the exit status."""
+    session.table(HEAD, summary_rows(outcomes))
+    failed = [outcome for outcome in outcomes if outcome.error]
+    for outcome in failed:
+        session.tell(f"{outcome.endpoint} for {outcome.account}: {outcome.error}")
+    return 1 if failed else 0
