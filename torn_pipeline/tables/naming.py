@@ -7,6 +7,7 @@ Nothing here is particular to one endpoint but the exceptions of English plurals
 from __future__ import annotations
 
 import re
+from collections import Counter
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -77,7 +78,8 @@ def value_at(value: Any, path: tuple[str, ...]) -> Any:  # noqa: ANN401  # decod
 
 def path_ids(path: str) -> tuple[str, ...]:
     """The key columns that ids in a path become: ``/faction/{crimeId}/crime`` -> ``_crime_id``; lists of ids become none."""
-    return tuple(f"_{snake_case(name)}" for name in re.findall(r"\{(\w+)\}", path) if name.lower() != "ids")
+    names = map(snake_case, re.findall(r"\{(\w+)\}", path))
+    return tuple(f"_{name}" for name in names if name.rsplit("_", 1)[-1] != "ids")
 
 
 def default_table_name(path: str) -> str:
@@ -91,13 +93,25 @@ def tables_of(
     """Every table of a contract, each before its children, with keys and columns in their final order.
 
     Raises:
-        ContractError: when two columns would get one name that the rules cannot tell apart.
+        ContractError: when two columns or tables would get one name that the rules cannot tell apart, or a key or a rule
+            is for no table.
     """
     base = name or default_table_name(contract.path)
     builder = _Builder(contract, base, shared_scope=shared_scope, mode=mode)
     for root in _roots(contract):
         builder.add_root(root)
+    _refuse_strays(contract, [table.name.removeprefix(base).removeprefix("_") for table in builder.tables])
     return tuple(builder.tables)
+
+
+def _refuse_strays(contract: Contract, suffixes: list[str]) -> None:
+    """Two tables of one name are one too many, and a key or a rule of a table that is not there would never be held."""
+    if twice := [suffix for suffix in dict.fromkeys(suffixes) if suffixes.count(suffix) > 1]:
+        message = f"the contract of {contract.path} gives two tables one name: {', '.join(twice)}"
+        raise ContractError(message)
+    if strays := sorted({*contract.keys, *(rule.table for rule in contract.rules)} - set(suffixes)):
+        message = f"the contract of {contract.path} has a key or a rule for {', '.join(strays)}, which is no table of it"
+        raise ContractError(message)
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,10 +146,19 @@ def _roots(contract: Contract) -> tuple[_Root, ...]:
         return (_Root("", (), Shape.OBJECT, Object("", contract.body), entity),)
     scalars = tuple(node for node in contract.body if isinstance(node, Scalar))
     first = _root("", main)
-    if isinstance(first.element, Object):
-        element = replace(first.element, fields=(*first.element.fields, *scalars))
-        first = replace(first, element=element, siblings=tuple(node.name for node in scalars))
+    if scalars:
+        first = replace(first, element=_with_siblings(contract, first.element, scalars), siblings=tuple(node.name for node in scalars))
     return (first, *(_root(f"_{snake_case(node.name)}", node) for node in branches if node is not main))
+
+
+def _with_siblings(contract: Contract, element: Object | Scalar, scalars: tuple[Scalar, ...]) -> Object:
+    """What a root's row is once the scalars beside the root are its columns."""
+    names = {node.name for node in element.fields} if isinstance(element, Object) else set()
+    if not isinstance(element, Object) or not names.isdisjoint(node.name for node in scalars):
+        beside = ", ".join(node.name for node in scalars)
+        message = f"the contract of {contract.path} has scalars beside its root that cannot become columns of its rows: {beside}"
+        raise ContractError(message)
+    return replace(element, fields=(*element.fields, *scalars))
 
 
 def _root(suffix: str, node: Object | Array | Map) -> _Root:
@@ -174,13 +197,16 @@ def _branches(element: Object | Scalar) -> Iterator[tuple[tuple[Object, ...], Ar
             yield from (((node, *on_the_way), branch) for on_the_way, branch in _branches(node))
 
 
-def _flat_names(paths: list[tuple[str, ...]]) -> dict[tuple[str, ...], str]:
-    """A column name for each path: joined by ``_``; of several paths to one name the shallowest keeps it, the others join by ``__``."""
+def _flat_names(paths: list[tuple[str, ...]], entity: str) -> dict[tuple[str, ...], str]:
+    """A column name for each path: joined by ``_``; of several paths to one name the shallowest keeps it, the others join by ``__``.
+
+    With an ``entity`` the row's own ``id`` is named by it.
+    """
     names: dict[tuple[str, ...], str] = {}
     taken: set[str] = set()
     for path in sorted(paths, key=len):
         parts = [snake_case(part) for part in path]
-        name = "_".join(parts) or "value"
+        name = f"{entity}_id" if entity and path == ("id",) else "_".join(parts) or "value"
         names[path] = "__".join(parts) if name in taken else name
         taken.add(names[path])
     return names
@@ -213,6 +239,8 @@ class _Builder:
         ]
         self.root_prefix = [] if shared_scope else [self.origin["_account"]]
         self.root_prefix += ids
+        self.root_entity = ""
+        self.natural: set[str] = set()
 
     def add_root(self, root: _Root) -> None:
         own = self._own_columns(root.element, entity="")
@@ -220,9 +248,10 @@ class _Builder:
         name = f"{self.base}{root.suffix}"
         natural = self._natural_key(name, own)
         key = [*self.root_prefix, *(natural or identity)]
-        table = self._table(name, None, root, key, own, parents=[], root_key=[column.name for column in key])
-        rename = {column.name: f"{root.entity}{column.name if column.name.startswith('_') else '_' + column.name}" for column in identity}
-        outer = [replace(column, name=rename[column.name], role=Role.PARENT, path=(column.name,)) for column in identity]
+        place: dict[tuple[str, ...], Column] = {("_place",): _place(root.shape)} if root.shape is Shape.MAP else {}
+        table = self._table(name, None, root, key, {**own, **place}, parents=[], root_key=[column.name for column in key])
+        self.root_entity, self.natural = root.entity, {column.name for column in natural}
+        outer = [_outer(column, root.entity) for column in natural or identity]
         self._add_children(table, root, own, scopes=[], outer=outer)
 
     def _root_identity(self, root: _Root, own: dict[tuple[str, ...], Column]) -> list[Column]:
@@ -244,13 +273,12 @@ class _Builder:
     def _own_columns(self, element: Object | Scalar, entity: str) -> dict[tuple[str, ...], Column]:
         """The row's own columns by JSON path; ``entity`` is empty for a root, whose ``id`` stays ``id``."""
         scalars = list(_own(element))
-        lone = not entity and len(scalars) == 1 and isinstance(element, Object) and not element.name
-        names = _flat_names([path for path, _ in scalars])
-        if entity and ("id",) in names:
-            names[("id",)] = f"{entity}_id"
+        names = _flat_names([path for path, _ in scalars], entity)
+        if len(self.contract.body) == 1 and isinstance(self.contract.body[0], Scalar):
+            names = dict.fromkeys(names, "value")
         return {
             path: Column(
-                name="value" if lone else names[path],
+                name=names[path],
                 type=_column_type(scalar),
                 role=Role.OWN,
                 path=path,
@@ -278,26 +306,16 @@ class _Builder:
         name = "_".join((parent.name, *(snake_case(part) for part in path)))
         own = self._own_columns(element, row.entity)
         place = _place(shape)
+        outer = [self._told_apart(column, {column.name for column in own.values()}) for column in outer]
         prefix = [*self.root_prefix, *outer]
         key = [*prefix, *(self._natural_key(name, own) or [place])]
         taken = {column.name for column in (*key, *own.values(), place, *self.origin.values())}
-        if len(taken) < len({id(column) for column in (*key, *own.values(), place, *self.origin.values())}):
-            message = f"the contract of {self.contract.path} gives {name} two columns of one name; rename the older one"
-            raise ContractError(message)
         parents, inherited = _inherit(scopes, taken, known={column.path[0] for column in outer})
-        root_key = [column.name for column in (*self.root_prefix, *outer[:1])] if parent.parent is None else self._child_root_key(parent)
+        names = {column.path[0]: column.name for column in outer}
+        root_key = [names.get(column, column) for column in parent.root_key]
         table = self._table(name, parent, row, key, {**own, ("_place",): place}, parents=parents, root_key=root_key)
-        inner = replace(
-            place,
-            name=f"{row.entity}{place.name if place.name.startswith('_') else '_' + place.name}",
-            role=Role.PARENT,
-            path=(place.name,),
-        )
         deeper = [replace(column, path=(column.name,)) for column in outer]
-        self._add_children(table, row, own, inherited, [*deeper, inner])
-
-    def _child_root_key(self, parent: Table) -> list[str]:
-        return list(parent.root_key)
+        self._add_children(table, row, own, inherited, [*deeper, _outer(place, row.entity)])
 
     def _table(
         self,
@@ -312,6 +330,7 @@ class _Builder:
     ) -> Table:
         if self.mode is StorageMode.APPEND:
             key = [*key, self.origin["_fetched_at"]]
+        self._refuse_namesakes(name, [*key, *own.values(), *parents, *self.origin.values()])
         ordered = {column.name: column for column in (*key, *sorted(own.values(), key=lambda column: column.role is Role.OWN), *parents)}
         for column in self.origin.values():
             ordered.setdefault(column.name, column)
@@ -332,6 +351,22 @@ class _Builder:
         )
         self.tables.append(table)
         return table
+
+    def _told_apart(self, column: Column, nearer: set[str]) -> Column:
+        """A column of a natural key, which keeps its name in the children, prefixed where the row has one of that name itself."""
+        return replace(column, name=f"{self.root_entity}_{column.name}") if column.name in self.natural & nearer else column
+
+    def _refuse_namesakes(self, table: str, columns: list[Column]) -> None:
+        count = Counter(column.name for column in dict.fromkeys(columns))
+        if twice := [column for column in count if count[column] > 1]:
+            message = f"the contract of {self.contract.path} gives {table} two columns named {', '.join(twice)}, which no rule tells apart"
+            raise ContractError(message)
+
+
+def _outer(column: Column, entity: str) -> Column:
+    """A column of a row's key as its children carry it: ``id`` as ``crime_id``, ``_index`` as ``crime_index``."""
+    name = f"{entity}_{column.name.removeprefix('_')}" if column.name in {*IDENTIFIERS, "_index", "key"} else column.name
+    return replace(column, name=name, role=Role.PARENT, path=(column.name,), older=())
 
 
 def _place(shape: Shape) -> Column:
