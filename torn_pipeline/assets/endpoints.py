@@ -115,7 +115,7 @@ def _table_assets(plan: "EndpointPlan") -> dg.AssetsDefinition:
             fetched = latest_fetch(opened, plan.endpoint.name, _account(plan, context))
             prepared = validate(opened, fetched)
         with prepared:
-            yield from check_results(plan.tables, prepared)
+            yield from check_results(plan.tables, fetched, prepared)
             if too_many(plan, prepared):
                 # Refused here and not by the IO manager: the checks above would be lost with its error.
                 with told_to_dagster():

@@ -9,8 +9,9 @@ import dagster as dg
 from torn_pipeline.tables.findings import Finding, Kind
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+    from torn_pipeline.landing import Fetch
     from torn_pipeline.quality import Prepared
     from torn_pipeline.tables.normalise import Rejected
     from torn_pipeline.tables.table import Table
@@ -40,21 +41,27 @@ def check_specs(tables: Iterable[Table]) -> list[dg.AssetCheckSpec]:
     ]
 
 
-def check_results(tables: Iterable[Table], prepared: Prepared) -> Iterator[dg.AssetCheckResult]:
-    """The results of both checks of each table for one fetch."""
+def check_results(tables: Iterable[Table], fetched: Fetch, prepared: Prepared) -> Iterator[dg.AssetCheckResult]:
+    """The results of both checks of each table for one fetch.
+
+    Checks have no partitions of their own (a preview of Dagster's), so each result names its account.
+    """
+    about = {"account": fetched.account, "fetch_id": fetched.fetch_id}
     findings = list(prepared.findings)
     for table in tables:
         rejected = [root for root in prepared.rejected if root.table == table.name]
         for name in (CONTRACT, RULES):
             found = [finding for finding in findings if finding.table == table.name and finding.kind in _REPORTED[name]]
-            yield _result(table, name, found, rejected if name == CONTRACT else [])
+            yield _result(table, name, found, rejected if name == CONTRACT else [], about)
 
 
-def _result(table: Table, name: str, found: Sequence[Finding], rejected: Sequence[Rejected]) -> dg.AssetCheckResult:
+def _result(
+    table: Table, name: str, found: Sequence[Finding], rejected: Sequence[Rejected], about: Mapping[str, str]
+) -> dg.AssetCheckResult:
     lines = [str(finding) for finding in found]
     if rejected:
         lines.insert(0, f"{len(rejected)} roots in quarantine, the first for {rejected[0].json_path}: {rejected[0].reason}")
-    metadata: dict[str, dg.TableMetadataValue] = {}
+    metadata: dict[str, dg.TableMetadataValue | str] = {**about}
     if found:
         metadata["findings"] = _records(
             {"kind": finding.kind.value, "where": finding.path, "type": finding.type, "count": finding.count, "example": finding.example}

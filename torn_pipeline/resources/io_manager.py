@@ -57,10 +57,15 @@ class WarehouseIOManager(dg.IOManager):
         context.add_output_metadata(table_metadata(obj, context.asset_key.path[-1]))
 
     def load_input(self, context: dg.InputContext) -> pl.DataFrame:
-        """One table as a frame; of a partitioned asset the partition's account only."""
-        account = context.asset_partition_key if context.has_asset_partitions else None
+        """One table as a frame; of a partitioned asset the rows of the accounts whose partitions are asked for."""
+        accounts = context.asset_partition_keys if context.has_asset_partitions else ()
+        table = context.asset_key.path[-1]
         with told_to_dagster():
-            return self._pipeline.open().warehouse.read(context.asset_key.path[-1], account=account)
+            warehouse = self._pipeline.open().warehouse
+            if len(accounts) == 1:
+                return warehouse.read(table, account=accounts[0])
+            frame = warehouse.read(table)
+        return frame.filter(frame["_account"].is_in(accounts)) if accounts else frame
 
 
 def table_metadata(group: TableLoad, table: str) -> dict[str, Any]:
