@@ -9,7 +9,8 @@ whole, with its children, and handed over with its reason and its JSON.
 from __future__ import annotations
 
 import gc
-from collections import Counter
+from collections import deque
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import chain
@@ -33,8 +34,10 @@ if TYPE_CHECKING:
 __all__ = ["PIECE", "Batch", "Body", "Normalizer", "Origin", "Rejected", "empty_frame", "garbage_collection_paused"]
 
 PIECE = 1_000  # roots normalised at once: larger pieces cost memory, smaller ones time
+AHEAD = 4  # bodies read before they are needed
 BATCH = 20_000  # roots handed on at once: what follows has a cost for each batch
 Path = tuple[str, ...]
+_KEY_TYPES = {int, str}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -142,7 +145,7 @@ class Normalizer:
     def _pieces(self, bodies: Sequence[Body], limit: int | None) -> Iterator[_Piece]:
         for group in self._groups:
             left = limit
-            for piece in group.pieces(bodies):
+            for piece in group.pieces(bodies, in_order=limit is not None):
                 if left is not None:
                     piece.cut(left)
                     left -= len(piece.elements)
@@ -180,16 +183,19 @@ class _Group:
 
     # --- from bodies to pieces ------------------------------------------------------------------------
 
-    def pieces(self, bodies: Sequence[Body]) -> Iterator[_Piece]:
-        """The roots of the bodies, about :data:`PIECE` at a time; keyed ones from the last page to the first, so that the later wins."""
+    def pieces(self, bodies: Sequence[Body], *, in_order: bool) -> Iterator[_Piece]:
+        """The roots of the bodies, about :data:`PIECE` at a time.
+
+        Keyed ones come from the last page to the first, so that the later wins, unless they are wanted ``in_order``.
+        """
         if self.root.shape is Shape.OBJECT:
             yield self._object_piece(bodies)
             return
         seen: set[object] = set()
         piece = _Piece(self)
         offset = 0
-        for body in reversed(bodies) if self.key_paths else bodies:
-            elements, places = self._rows(body)
+        for body, content in _read_ahead(bodies[::-1] if self.key_paths and not in_order else bodies):
+            elements, places = self._rows(body, content)
             raw_ids = [body.raw_id] * len(elements)
             indexes = list(range(offset, offset + len(elements)))
             offset += len(elements)
@@ -213,18 +219,32 @@ class _Group:
 
     def _first_seen(self, elements: list[Any], seen: set[object]) -> list[int]:
         """The places of the elements to keep: from the end, each key once; a row without a usable key stays, for its reason to be found."""
-        keys = [tuple([value_at(element, path) for path in self.key_paths]) for element in elements]
+        keys = self._keys(elements)
+        usable = [place for place, key in enumerate(keys) if key is not None]
+        if len(usable) == len(keys) == len(set(keys)) and seen.isdisjoint(keys):
+            seen.update(keys)
+            return usable
         kept = []
-        for place in range(len(elements) - 1, -1, -1):
-            if keys[place] not in seen:
+        for place in range(len(keys) - 1, -1, -1):
+            key = keys[place]
+            if key is None or key not in seen:
                 kept.append(place)
-            if not {type(part) for part in keys[place]} - {int, str}:
-                seen.add(keys[place])
+            if key is not None:
+                seen.add(key)
         kept.reverse()
         return kept
 
-    def _rows(self, body: Body) -> tuple[list[Any], list[int | str]]:
-        decoded = _decode(body)
+    def _keys(self, elements: list[Any]) -> list[object]:
+        """What tells each element from the others; ``None`` where it has no usable key."""
+        if len(self.key_paths) > 1 or len(self.key_paths[0]) > 1:
+            keys = [tuple([value_at(element, path) for path in self.key_paths]) for element in elements]
+            return [key if {type(part) for part in key} <= _KEY_TYPES else None for key in keys]
+        name = self.key_paths[0][0]
+        values = [element.get(name) if isinstance(element, dict) else None for element in elements]
+        return values if set(map(type, values)) <= _KEY_TYPES else [value if type(value) in _KEY_TYPES else None for value in values]
+
+    def _rows(self, body: Body, content: bytes) -> tuple[list[Any], list[int | str]]:
+        decoded = _decode(body, content)
         rows = value_at(decoded, self.root.path)
         if self.root.shape is Shape.MAP and isinstance(rows, dict):
             return list(rows.values()), list(rows)
@@ -238,7 +258,7 @@ class _Group:
 
     def _object_piece(self, bodies: Sequence[Body]) -> _Piece:
         """The one object, with its first list continued by the later pages."""
-        first, *rest = (value_at(_decode(body), self.root.path) for body in bodies)
+        first, *rest = (value_at(_decode(body, content), self.root.path) for body, content in _read_ahead(bodies))
         if not isinstance(first, dict):
             message = f"{bodies[0].raw_id}: {json_path(self.root.path)} is {json_type(first)} where the contract has an object"
             raise BodyRefused(message)
@@ -288,14 +308,24 @@ class _Group:
         return Rejected(table=table, root=self.root.name, key=key, json_path=path, reason=reason, raw=raw, raw_id=piece.raw_ids[owner])
 
 
-def _decode(body: Body) -> dict[str, Any]:
+def _read_ahead(bodies: Sequence[Body]) -> Iterator[tuple[Body, bytes]]:
+    """Each body with its bytes; the next ones are read in a thread meanwhile, which unpacking and hashing leave to run beside this one."""
+    with ThreadPoolExecutor(1, thread_name_prefix="read-ahead") as pool:
+        coming: deque[Future[bytes]] = deque()
+        for number, body in enumerate(bodies):
+            while len(coming) <= AHEAD and number + len(coming) < len(bodies):
+                coming.append(pool.submit(bodies[number + len(coming)].read))
+            yield body, coming.popleft().result()
+
+
+def _decode(body: Body, content: bytes) -> dict[str, Any]:
     """The decoded body.
 
     Raises:
         BodyRefused: when it is no JSON object.
     """
     try:
-        decoded = orjson.loads(body.read())
+        decoded = orjson.loads(content)
     except orjson.JSONDecodeError as error:
         message = f"{body.raw_id} is not JSON: {error}; fetch it again"
         raise BodyRefused(message) from error
@@ -384,7 +414,7 @@ class _Run:
         self.absent: dict[Path, int] = {}
         self.lacking: dict[Path, int] = {}
         self.new: dict[Path, list[Any]] = {}
-        self.uneven: dict[Path, tuple[list[dict[str, Any]], Counter[str]]] = {}  # objects of other keys than the contract's, and their keys
+        self.uneven: dict[Path, tuple[list[dict[str, Any]], set[str]]] = {}  # objects of other keys than the contract's, and their keys
 
     # --- reading ---------------------------------------------------------------------------------------
 
@@ -469,26 +499,25 @@ class _Run:
 
     def _read_uneven(self, reader: _Reader, values: list[dict[str, Any]]) -> tuple[dict[str, list[Any]], dict[str, int]]:
         """The second way, for rows that lack keys or have others: columns by key, and how many rows lack each required one."""
-        shapes = Counter(map(tuple, values))
-        present: Counter[str] = Counter()
-        for shape, count in shapes.items():
-            for key in shape:
-                present[key] += count
-        self.uneven[reader.path] = values, present.copy()
+        keys = set().union(*values)
+        self.uneven[reader.path] = values, keys
         columns: dict[str, list[Any]] = {}
         lacking: dict[str, int] = {}
         for name in reader.expected:
-            count = present.pop(name, 0)
-            lacking[name] = len(values) - count
-            columns[name] = list(map(itemgetter(name), values)) if count == len(values) else [value.get(name) for value in values]
-        for key in present:
-            twin = reader.by_snake.get(snake_case(key))
+            try:
+                columns[name] = list(map(itemgetter(name), values)) if name in keys else [None] * len(values)
+                lacking[name] = 0 if name in keys else len(values)
+            except KeyError:
+                columns[name] = [value.get(name) for value in values]
+                lacking[name] = sum(name not in value for value in values)
+        for key in sorted(keys.difference(reader.expected)):
             others = [value.get(key) for value in values]
+            twin = reader.by_snake.get(snake_case(key))
             if twin is not None:
                 columns[twin] = self._first_not_null(columns[twin], others, json_path((key,), reader.generic))
-                lacking[twin] = max(0, lacking[twin] - present[key])
+                lacking[twin] = sum(twin not in value and key not in value for value in values)
             elif key not in reader.older:
-                self._note_new((*reader.path, key), json_path((key,), reader.generic), others, present[key])
+                self._note_new((*reader.path, key), json_path((key,), reader.generic), others, sum(key in value for value in values))
         return columns, lacking
 
     # --- what differs ----------------------------------------------------------------------------------

@@ -34,10 +34,15 @@ def schema_of(table: Table, rules: Sequence[Rule] = ()) -> pa.DataFrameSchema:
         checks=[_rule_check(rule, table) for rule in rules],
         strict=True,
         ordered=True,
-        unique=list(table.key) or None,
+        unique=list(table.key) if _can_repeat(table) else None,
         name=table.name,
         description=table.description,
     )
+
+
+def _can_repeat(table: Table) -> bool:
+    """Whether rows could share a key: a root's were told apart before, and no two rows have one place; only a natural key is left."""
+    return table.parent is not None and not any(table.column(name).role in {Role.INDEX, Role.MAP_KEY} for name in table.key)
 
 
 def _column(column: Column, table: Table) -> pa.Column:

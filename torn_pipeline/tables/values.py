@@ -17,6 +17,7 @@ from torn_pipeline.tables.table import ColumnType
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from collections.abc import Set as AbstractSet
 
     from torn_pipeline.tables.contract import ScalarType
 
@@ -45,7 +46,6 @@ _PLAIN: dict[ColumnType, frozenset[type]] = {
     ColumnType.TEXT: frozenset({str, _NONE}),
 }
 _RANGES = {
-    ColumnType.INTEGER: (INT64_MIN, INT64_MAX),
     ColumnType.TIMESTAMP: (EARLIEST_EPOCH, LATEST_EPOCH),
     ColumnType.FLOAT: (-EXACT_FLOAT, EXACT_FLOAT),
 }
@@ -78,30 +78,34 @@ def as_text(value: object) -> str:
 def to_series(name: str, values: list[Any], column_type: ColumnType, declared: ScalarType) -> tuple[pl.Series, list[Wrong]]:
     """A typed column of the values, with null in place of each value that does not convert, and those values' rows."""
     wrong: list[Wrong] = []
-    kinds = set(map(type, values))
+    kinds: AbstractSet[type] = set(map(type, values))
     if declared == "any" and not kinds <= _PLAIN[ColumnType.TEXT]:
         values = [None if value is None else as_text(value) for value in values]
-    elif not kinds <= _PLAIN[column_type] or not _in_range(column_type, kinds, values):
-        values = _converted(values, column_type, wrong)
-    series = pl.Series(name, values, dtype=_STORED[column_type], strict=True)
+        kinds = _PLAIN[ColumnType.TEXT]
+    series = _plain_series(name, values, column_type) if kinds <= _PLAIN[column_type] else None
+    if series is None:
+        series = pl.Series(name, _converted(values, column_type, wrong), dtype=_STORED[column_type], strict=True)
     return (_moments(series) if column_type is ColumnType.TIMESTAMP else series), wrong
 
 
-def _in_range(column_type: ColumnType, kinds: set[type], values: list[Any]) -> bool:
-    """Whether all integers among the values are ones that the column can hold."""
-    if int not in kinds:
-        return True
+def _plain_series(name: str, values: list[Any], column_type: ColumnType) -> pl.Series | None:
+    """The values as they are, or ``None`` when a number leaves the range that the column holds exactly."""
+    try:
+        series = pl.Series(name, values, dtype=_STORED[column_type], strict=True)
+    except (TypeError, OverflowError):  # an integer of more than 64 bits
+        return None
+    if column_type not in _RANGES:
+        return series
     low, high = _RANGES[column_type]
-    numbers = filter(None, values) if _NONE in kinds else values
-    # A set first: most columns repeat few values, and a built-in scan of it costs less than a second one of the list.
-    distinct = set(numbers)
-    return not distinct or (low <= min(distinct) and max(distinct) <= high)
+    least, most = series.min(), series.max()
+    return None if least is not None and (least < low or most > high) else series  # type: ignore[operator]  # both are numbers
 
 
 def _moments(seconds: pl.Series) -> pl.Series:
-    column = pl.col(seconds.name)
-    moment = pl.when(column != 0).then(column * 1_000_000).cast(DTYPES[ColumnType.TIMESTAMP])
-    return seconds.to_frame().select(moment.alias(seconds.name)).to_series()
+    zero = seconds == 0
+    if zero.any():
+        seconds = seconds.set(zero, None)
+    return (seconds * 1_000_000).cast(DTYPES[ColumnType.TIMESTAMP])
 
 
 def _converted(values: list[object], column_type: ColumnType, wrong: list[Wrong]) -> list[object]:
