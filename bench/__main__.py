@@ -1,0 +1,41 @@
+"""Runs all benchmarks and prints their ratios: ``python -m bench [road] [growth] [memory] [definitions] [demo]``."""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from bench import demo, imports, road
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from bench.figure import Figure
+
+FIGURES: dict[str, Callable[[Path], Iterator[Figure]]] = {
+    "road": road.speed,
+    "growth": road.growth,
+    "memory": road.memory,
+    "definitions": imports.definitions,
+    "demo": demo.demo,
+}
+
+
+def main(wanted: list[str]) -> int:
+    """Run the benchmarks named, all when none is; the exit status says whether the names are right."""
+    unknown = sorted(set(wanted) - set(FIGURES))
+    if unknown:
+        sys.stderr.write(f"there is no benchmark {', '.join(unknown)}; there is {', '.join(FIGURES)}\n")
+        return 2
+    with tempfile.TemporaryDirectory(prefix="torn-bench-") as folder:
+        for name in wanted or FIGURES:
+            for figure in FIGURES[name](Path(folder)):
+                sys.stdout.write(f"{figure}\n")
+                sys.stdout.flush()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
