@@ -1,0 +1,1 @@
+"""Contracts, naming, values and the normaliser, on small contracts made by hand."""
