@@ -46,7 +46,8 @@ def growth(folder: Path) -> Iterator[Figure]:
     small, large = _landed(folder, CRIMES), _landed(folder, CRIMES * TIMES)
     load_into_new_warehouse(folder, small)
     rounds = [(load_into_new_warehouse(folder, large), load_into_new_warehouse(folder, small)) for _ in range(3)]
-    yield ratio_of_medians(f"{TIMES} times the crimes", *zip(*rounds, strict=True), 11.5, (f"{CRIMES * TIMES:,}", f"{CRIMES:,}"))
+    times, once = zip(*rounds, strict=True)
+    yield ratio_of_medians(f"{TIMES} times the crimes", times, once, 11.5, (f"{CRIMES * TIMES:,}", f"{CRIMES:,}"))
 
 
 def memory(folder: Path) -> Iterator[Figure]:
@@ -106,4 +107,4 @@ def _peak(folder: Path, fetched: Fetch) -> float:
     """Megabytes at the peak of one load, above what the process takes when it has imported everything; median of three."""
     command = [sys.executable, "-m", "bench.peak", str(folder), fetched.fetch_id]
     runs = [json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout) for _ in range(3)]
-    return statistics.median(run["peak"] - run["idle"] for run in runs) / 1e6
+    return statistics.median(float(run["peak"] - run["idle"]) for run in runs) / 1e6
