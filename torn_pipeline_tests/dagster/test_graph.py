@@ -1,0 +1,132 @@
+"""The graph that Dagster shows: a snapshot of all of it, and what every asset has to say."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from typing import TYPE_CHECKING
+
+import dagster as dg
+import pytest
+
+from torn_pipeline.config import PipelineConfig, load_config
+from torn_pipeline.plan import EndpointPlan, plan_of
+from torn_pipeline.settings import Settings
+from torn_pipeline_tests.dagster.graph import SNAPSHOT, as_text, describe, shipped_definitions
+from torn_pipeline_tests.dagster.running import ENDPOINTS, ROOT, Platform
+from torn_pipeline_tests.reference import TABLES
+
+if TYPE_CHECKING:
+    from torn_pipeline.tables.table import Table
+
+RENEW = "If that is meant, renew it with `python -m torn_pipeline_tests.dagster.renew_graph` and commit what changed."
+SCHEMA = "dagster/column_schema"
+
+
+def shipped() -> PipelineConfig:
+    return load_config(Settings(config=ROOT / "config/pipeline.yaml"))
+
+
+PLANS = {endpoint.name: plan_of(endpoint, shipped()) for endpoint in shipped().endpoints}
+PLANNED = [(plan, table) for plan in PLANS.values() for table in plan.tables]
+
+
+@pytest.fixture(scope="module")
+def specs() -> dict[str, dg.AssetSpec]:
+    return {spec.key.to_user_string(): spec for spec in shipped_definitions().resolve_all_asset_specs()}
+
+
+def test_the_graph_is_as_the_snapshot_has_it() -> None:
+    now, then = as_text(describe(shipped_definitions())), SNAPSHOT.read_text(encoding="utf-8")
+
+    changed = "\n".join(difflib.unified_diff(then.splitlines(), now.splitlines(), SNAPSHOT.name, "the graph now", lineterm=""))
+    assert now == then, f"the graph that Dagster shows is not the one in {SNAPSHOT}. {RENEW}\n{changed}"
+
+
+def test_the_graph_is_the_same_each_time_it_is_built() -> None:
+    assert as_text(describe(shipped_definitions())) == as_text(describe(shipped_definitions()))
+
+
+def test_the_assets_are_the_endpoints_answers_and_their_tables(specs: dict[str, dg.AssetSpec]) -> None:
+    tables = {table for names in TABLES.values() for table in names}
+
+    assert set(specs) == {f"raw/{name}" for name in ENDPOINTS} | {f"torn/{table}" for table in tables}
+
+
+def test_every_asset_says_what_it_is_whose_and_where(specs: dict[str, dg.AssetSpec]) -> None:
+    for key, spec in specs.items():
+        assert spec.description, key
+        assert spec.owners, key
+        assert spec.kinds, key
+        assert spec.group_name not in {None, "default"}, key
+        assert spec.metadata, key
+        assert {"section", "storage_mode", "access"} <= set(spec.tags), key
+
+
+def test_the_code_version_of_an_asset_is_its_plans(specs: dict[str, dg.AssetSpec]) -> None:
+    for name, plan in PLANS.items():
+        versions = {specs[f"raw/{name}"].code_version, *(specs[f"torn/{table.name}"].code_version for table in plan.tables)}
+        assert versions == {plan.version}
+        assert re.fullmatch(r"[0-9a-f]{12}-add", plan.version)
+    assert len({plan.version for plan in PLANS.values()}) == len(PLANS)
+
+
+def test_the_code_version_changes_with_what_becomes_of_new_fields(platform: Platform) -> None:
+    before = {spec.key: spec.code_version for spec in platform.defs.resolve_all_asset_specs()}
+
+    platform.reload(faction_crimes={"on_new_field": "report"})
+
+    changed = {spec.key for spec in platform.defs.resolve_all_asset_specs() if spec.code_version != before[spec.key]}
+    assert {key.to_user_string() for key in changed} == {"raw/faction_crimes", *(f"torn/{name}" for name in TABLES["/faction/crimes"])}
+
+
+@pytest.mark.parametrize(("plan", "table"), PLANNED, ids=[table.name for _, table in PLANNED])
+def test_the_columns_shown_are_the_tables_own(specs: dict[str, dg.AssetSpec], plan: EndpointPlan, table: Table) -> None:
+    shown = specs[f"torn/{table.name}"].metadata[SCHEMA]
+
+    assert isinstance(shown, dg.TableSchema)
+    assert [(column.name, column.type) for column in shown.columns] == [(column.name, column.type.value) for column in table.columns]
+    assert [column.name for column in shown.columns if not column.description] == []
+    assert {column.name for column in shown.columns if not column.constraints.nullable} == set(table.key)
+    assert ("_fetched_at" in table.key) == (plan.endpoint.storage_mode.value == "append")
+
+
+def test_units_are_shown_with_the_columns(specs: dict[str, dg.AssetSpec]) -> None:
+    columns = {column.name: column.description for column in specs["torn/faction_crimes"].metadata[SCHEMA].columns}
+
+    assert columns["rewards_money"] == "Money earned. [$]"
+
+
+@pytest.mark.parametrize(("plan", "table"), PLANNED, ids=[table.name for _, table in PLANNED])
+def test_a_table_says_which_table_of_the_warehouse_it_is(specs: dict[str, dg.AssetSpec], plan: EndpointPlan, table: Table) -> None:
+    spec = specs[f"torn/{table.name}"]
+
+    assert spec.metadata["dagster/table_name"] == f"torn.{table.name}"
+    assert plan.endpoint.path in (spec.description or "")
+    assert ", ".join(table.key) in (spec.description or "")
+
+
+def test_an_account_more_is_a_partition_more(platform: Platform) -> None:
+    shown = describe(platform.defs)["assets"]
+
+    assert shown["raw/faction_crimes"]["partitions"] == shown["torn/faction_crimes_slots"]["partitions"] == ["default", "second"]
+    assert shown["raw/torn_items"]["partitions"] is None
+
+
+def test_an_endpoint_of_some_accounts_has_only_their_partitions(platform: Platform) -> None:
+    platform.reload(faction_crimes={"accounts": ["second"]})
+
+    assert describe(platform.defs)["assets"]["torn/faction_crimes"]["partitions"] == ["second"]
+
+
+def test_a_table_may_have_a_name_of_its_own(platform: Platform) -> None:
+    platform.reload(faction_crimes={"table": "ocs"})
+
+    graph = describe(platform.defs)
+    assert graph["jobs"]["faction_crimes"]["assets"] == ["raw/faction_crimes", "torn/ocs", "torn/ocs_rewards_items", "torn/ocs_slots"]
+
+
+def test_no_key_is_in_the_definitions(platform: Platform) -> None:
+    shown = as_text(describe(platform.defs)) + repr(platform.defs)
+
+    assert [key for keys in platform.settings.keys.values() for key in keys if key in shown] == []
