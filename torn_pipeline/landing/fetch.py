@@ -32,6 +32,7 @@ class Fetch:
     ``path_ids`` the values of the ids in the path by column name (``_crime_id``). ``rows`` counts the
     rows of the pages' first list as received, ``repeated`` those of them that came twice. ``error`` says
     why an incomplete fetch ended. ``window_from`` and ``window_to`` bound a time window when there was one.
+    ``key_id`` tells the account's key from others without showing it.
     """
 
     fetch_id: str
@@ -49,3 +50,4 @@ class Fetch:
     repeated: int = 0
     complete: bool
     error: str = ""
+    key_id: str = ""

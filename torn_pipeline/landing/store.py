@@ -4,9 +4,11 @@
 
     <source>/<endpoint>/account=<account>/date=<date>/<fetched_at>_<sha256>.json.zst    one response
     <source>/<endpoint>/account=<account>/date=<date>/<fetch_id>.fetch.json             one fetch
+    <source>/renamed.json                                                               accounts that have another name now
 
 A response's name holds the hash of its bytes, so writing it twice is harmless and reading it back is
-checked. The file of a fetch is written last: without it the responses belong to no fetch.
+checked. The file of a fetch is written last: without it the responses belong to no fetch. Nothing is ever
+moved: an account that gets another name keeps its folders, and what lies in them is read under the new name.
 """
 
 from __future__ import annotations
@@ -156,23 +158,76 @@ class Landing:
 
     def fetches(self, endpoint: str, *, account: str | None = None, since: date | None = None) -> Iterator[Fetch]:
         """The complete fetches of an endpoint, oldest first."""
-        root = self.root / self.source / endpoint
-        files = root.glob(f"account={account or '*'}/date=*/*{FETCH}")
-        wanted = [file for file in files if since is None or file.parent.name >= f"date={since.isoformat()}"]
-        for file in sorted(wanted, key=lambda file: file.name):
-            fetch = _read(file)
+        wanted = [
+            (file, owner)
+            for folder, owner in self._folders(endpoint, account)
+            for file in folder.glob(f"date=*/*{FETCH}")
+            if since is None or file.parent.name >= f"date={since.isoformat()}"
+        ]
+        for file, owner in sorted(wanted, key=lambda found: found[0].name):
+            fetch = _read(file, owner)
             if fetch.complete:
                 yield fetch
 
     def latest(self, endpoint: str, account: str) -> Fetch | None:
         """The latest complete fetch of an endpoint for an account, if there is one."""
-        folder = self.root / self.source / endpoint / f"account={account}"
+        found = (self._latest_in(folder, account) for folder, _ in self._folders(endpoint, account))
+        return max((fetch for fetch in found if fetch), key=lambda fetch: fetch.fetch_id, default=None)
+
+    def _latest_in(self, folder: Path, account: str) -> Fetch | None:
         for day in sorted(folder.glob("date=*"), reverse=True):
             for file in sorted(day.glob(f"*{FETCH}"), reverse=True):
-                fetch = _read(file)
+                fetch = _read(file, account)
                 if fetch.complete:
                     return fetch
         return None
+
+    # --- accounts --------------------------------------------------------------------------------------
+
+    def accounts(self, endpoint: str) -> set[str]:
+        """The accounts that the landing has something of the endpoint for, by their names of today."""
+        return {owner for _, owner in self._folders(endpoint, None)}
+
+    def rename_account(self, old: str, new: str) -> None:
+        """Read from now on under the name ``new`` what landed for ``old``.
+
+        Raises:
+            LandingError: when the disk refuses.
+        """
+        file = self._renamed_file()
+        names = {name: new if today == old else today for name, today in self._renamed().items()} | {old: new}
+        names.pop(new, None)
+        beside = file.with_name(f".{file.name}.{os.getpid()}")
+        try:
+            file.parent.mkdir(parents=True, exist_ok=True)
+            beside.write_text(json.dumps(names, indent=1), encoding="utf-8")
+            beside.replace(file)
+        except OSError as error:
+            message = f"the landing cannot be written at {file}: {error.strerror or error}; check the disk and its permissions"
+            raise LandingError(message) from error
+
+    def _renamed_file(self) -> Path:
+        return self.root / self.source / "renamed.json"
+
+    def _renamed(self) -> dict[str, str]:
+        file = self._renamed_file()
+        try:
+            names: dict[str, str] = json.loads(file.read_bytes()) if file.exists() else {}
+        except (OSError, ValueError) as error:
+            message = f"the names of renamed accounts in {file} cannot be read: {error}; restore it from a backup"
+            raise LandingError(message) from error
+        return names
+
+    def _folders(self, endpoint: str, account: str | None) -> list[tuple[Path, str]]:
+        """The folders of an endpoint with the account that each belongs to today; of one account when given."""
+        renamed = self._renamed()
+        folders = []
+        for folder in sorted((self.root / self.source / endpoint).glob("account=*")):
+            name = folder.name.removeprefix("account=")
+            owner = renamed.get(name, name)
+            if account in {None, owner}:
+                folders.append((folder, owner))
+        return folders
 
 
 def _sync_folder(folder: Path) -> None:
@@ -190,13 +245,13 @@ def _encode(value: object) -> str:
     raise TypeError(message)
 
 
-def _read(file: Path) -> Fetch:
+def _read(file: Path, account: str) -> Fetch:
     try:
         given = json.loads(file.read_bytes())
         moments = {name: datetime.fromisoformat(given[name]) for name in ("fetched_at", "ended_at")}
         windows = {name: given[name] and datetime.fromisoformat(given[name]) for name in ("window_from", "window_to")}
         pages = tuple(Page(**{**page, "received_at": datetime.fromisoformat(page["received_at"])}) for page in given["pages"])
-        return Fetch(**{**given, **moments, **windows, "pages": pages})
+        return Fetch(**{**given, **moments, **windows, "pages": pages, "account": account})
     except (OSError, ValueError, TypeError, KeyError) as error:
         message = f"the description of a fetch {file} cannot be read: {error}; restore it from a backup"
         raise LandingError(message) from error

@@ -40,7 +40,7 @@ def test_an_empty_environment_gives_the_defaults(tmp_path: Path) -> None:
 def test_every_variable_is_read() -> None:
     settings = Settings.from_environment(
         {
-            "TORN_API_URL": "https://example.org/v2/",
+            "TORN_API_URL": "https://localhost/v2/",
             "TORN_CONFIG": "/etc/torn/pipeline.json",
             "TORN_DATA_DIR": "/var/torn",
             "TORN_WAREHOUSE": "bigquery://project/dataset?location=EU",
@@ -51,7 +51,7 @@ def test_every_variable_is_read() -> None:
             "TORN_RATE_WINDOW": "0.5",
         }
     )
-    assert settings.api_url == "https://example.org/v2"
+    assert settings.api_url == "https://localhost/v2"
     assert settings.config == Path("/etc/torn/pipeline.json")
     assert settings.data_dir == Path("/var/torn")
     assert settings.warehouse == "bigquery://project/dataset?location=EU"
@@ -206,3 +206,16 @@ def test_keys_are_never_shown() -> None:
 def test_a_password_in_an_address_is_never_shown() -> None:
     assert "hush" not in repr(Settings.from_environment({"TORN_WAREHOUSE": "postgresql://torn:hush@db/torn"}))
     assert "hush" not in "".join(_problems({"TORN_API_URL": "ftp://torn:hush@example.org"}))
+
+
+def test_only_an_api_on_this_machine_may_have_another_window() -> None:
+    assert Settings.from_environment({"TORN_RATE_WINDOW": "0.5", "TORN_API_URL": "http://127.0.0.1:1/v2"}).rate_window == 0.5
+    assert _problems({"TORN_RATE_WINDOW": "0.5"}) == ["TORN_RATE_WINDOW is 0.5: Torn itself counts in 60 s, unset it"]
+
+
+def test_a_key_is_told_from_others_without_showing_it() -> None:
+    settings = Settings.from_environment({"TORN_API_KEY": "abcdefgh12345678,second", "TORN_API_KEY_OTHER": "abcdefgh12345679"})
+    assert len(settings.key_id("default")) == 16
+    assert settings.key_id("default") != settings.key_id("other")
+    assert "abcdefgh" not in settings.key_id("default")
+    assert settings.key_id("nobody") == ""
