@@ -131,7 +131,7 @@ class TornClient:
         ):
             with attempt, self._telling(attempt):
                 return self._ask_with_some_key(url, asked, attempt.num)
-        raise AssertionError(url)  # never reached: the last attempt returns or raises
+        raise AssertionError  # never reached: the last attempt returns or raises
 
     def _url(self, path_or_url: str, params: Mapping[str, str]) -> str:
         """The full URL exactly as it goes out, which is the one to judge: without a key, and below the base URL."""

@@ -141,6 +141,12 @@ def test_a_call_that_outlives_its_hold_counts_from_its_end(quota: Quota, clock: 
     assert call(quota, clock) >= ended + WINDOW
 
 
+def test_a_call_that_outlives_its_hold_takes_no_other_ones_slot(quota: Quota, clock: Clock) -> None:
+    slot = quota._wait("default")
+    clock.now += HOLD + WINDOW + 1
+    assert quota._wait("default") != slot
+
+
 def test_a_clock_that_starts_again_does_not_block(quota: Quota, clock: Clock) -> None:
     for _ in range(3):
         call(quota, clock)
