@@ -7,6 +7,7 @@ import logging
 import re
 import subprocess
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -17,7 +18,6 @@ from torn_pipeline.settings import Settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from pathlib import Path
 
 KEY = "planted0Key1For2Tests"
 log = logging.getLogger("torn_pipeline.example")
@@ -154,6 +154,28 @@ def test_the_file_rotates_and_keeps_five_old_ones(tmp_path: Path, monkeypatch: p
     assert files == [LOG_FILE.name, *(f"{LOG_FILE.name}.{number}" for number in range(1, 6))]
     assert all((tmp_path / "logs" / name).stat().st_size <= 2000 for name in files)
     assert lines(tmp_path)[-1]["message"] == "record 199"
+
+
+def test_a_writer_follows_when_another_one_has_rotated_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ours, "_FILE_BYTES", 1000)
+    path = tmp_path / "logs" / "x.log"
+    one, other = ours._SharedFile(path), ours._SharedFile(path)
+    filler = logging.makeLogRecord({"msg": "x" * 100})
+    other.emit(filler)
+    while not Path(f"{path}.1").exists():
+        one.emit(filler)
+    other.emit(logging.makeLogRecord({"msg": "after"}))
+    assert path.read_text().endswith("after\n")
+    while not other.shouldRollover(filler):
+        other.emit(filler)
+    one.doRollover()
+    other.doRollover()  # it had found the file full just before the other one rotated it
+    other.emit(logging.makeLogRecord({"msg": "last"}))
+    assert path.read_text() == "last\n"
+    assert Path(f"{path}.2").exists()
+    assert not Path(f"{path}.3").exists()
+    one.close()
+    other.close()
 
 
 WRITER = """
