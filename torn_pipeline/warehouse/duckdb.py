@@ -14,6 +14,7 @@ from torn_pipeline.warehouse import duckdb_meta as meta
 from torn_pipeline.warehouse import duckdb_schema as schema
 from torn_pipeline.warehouse.duckdb_file import DatabaseFile, transaction
 from torn_pipeline.warehouse.duckdb_load import write
+from torn_pipeline.warehouse.duckdb_sql import identifier, qualified
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -97,8 +98,8 @@ class DuckDBWarehouse:
         Raises:
             WarehouseError: when there is no such table or column, or nothing was loaded yet.
         """
-        selected = ", ".join(map(schema.identifier, columns)) or "*"
-        sql = f"SELECT {selected} FROM {schema.qualified(table)}"
+        selected = ", ".join(map(identifier, columns)) or "*"
+        sql = f"SELECT {selected} FROM {qualified(table)}"
         values = []
         if account is not None:
             sql += " WHERE _account = ?"

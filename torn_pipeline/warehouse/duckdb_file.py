@@ -17,6 +17,7 @@ import duckdb
 from filelock import FileLock, Timeout
 
 from torn_pipeline.errors import WarehouseBusy, WarehouseError
+from torn_pipeline.warehouse.duckdb_sql import literal
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
 
 __all__ = ["DatabaseFile", "Session", "transaction"]
 
-_CATALOG = "warehouse"
 _PAUSE = 0.05  # seconds between two tries to open a file that another process holds
 _THREAD = "another thread of this process is using it"
 _PROCESS = "another process is loading into it"
@@ -198,8 +198,7 @@ class DatabaseFile:
         """Open the file under one fixed name, so that a file called ``torn.duckdb`` does not hide the schema ``torn``."""
         connection = duckdb.connect(":memory:", config={"temp_directory": f"{self.path}.tmp"})
         try:
-            quoted = str(path).replace("'", "''")
-            connection.execute(f"ATTACH '{quoted}' AS {_CATALOG} {options}")
+            connection.execute(f"ATTACH {literal(str(path))} AS warehouse {options}")
         except BaseException:
             connection.close()
             raise

@@ -17,7 +17,8 @@ import polars as pl
 from torn_pipeline.errors import WarehouseError
 from torn_pipeline.tables.table import Role, StorageMode
 from torn_pipeline.warehouse import duckdb_meta as meta
-from torn_pipeline.warehouse.duckdb_schema import accept, ensure, identifier, qualified, same
+from torn_pipeline.warehouse.duckdb_schema import accept, ensure
+from torn_pipeline.warehouse.duckdb_sql import identifier, qualified, same
 from torn_pipeline.warehouse.protocol import Receipt, TableReceipt
 
 if TYPE_CHECKING:
@@ -79,13 +80,14 @@ class _Writing:
         self._kept_newer = 0
 
     def reason_to_skip(self) -> str:
-        """Why this load would change nothing, or empty."""
+        """Why this load must change no table, or empty."""
         load = self._load
         if not load.partial and meta.loaded_version(self._session, load) == load.contract_version:
             return f"fetch {self._fetch_id} is already loaded under this contract"
         if load.mode is StorageMode.REPLACE:
             newer = meta.newer_fetch(self._session, load)
             if newer is not None:
+                meta.record_fetch(self._session, load.fetch)
                 return f"a newer fetch is already loaded: {newer[0]} of {newer[1]:%Y-%m-%d %H:%M:%S} UTC"
         return ""
 

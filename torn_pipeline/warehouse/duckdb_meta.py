@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from torn_pipeline.errors import WarehouseError
 from torn_pipeline.tables.table import StorageMode
+from torn_pipeline.warehouse.duckdb_sql import qualified
 from torn_pipeline.warehouse.protocol import EndpointStatus, QuarantineRow
 
 if TYPE_CHECKING:
@@ -67,8 +68,7 @@ _SLICE = "SELECT _fetch_id FROM warehouse.torn_meta.fetches WHERE endpoint = ? A
 
 def exists(session: Session) -> bool:
     """Whether the file has the platform's tables: nothing was ever written to it otherwise."""
-    sql = "SELECT 1 FROM duckdb_tables() WHERE database_name = 'warehouse' AND schema_name = 'torn_meta' AND table_name = 'version'"
-    return bool(session.run(sql))
+    return bool(session.run("SELECT 1 FROM duckdb_schemas() WHERE database_name = 'warehouse' AND schema_name = 'torn_meta'"))
 
 
 def migrate(session: Session) -> None:
@@ -272,7 +272,7 @@ def status(session: Session) -> list[EndpointStatus]:
             WHERE database_name = 'warehouse' AND schema_name = 'torn' ORDER BY table_name"""
     )
     for (table,) in tables:
-        counts = f"""SELECT endpoint, account, count(*) FROM warehouse.torn."{table}"
+        counts = f"""SELECT endpoint, account, count(*) FROM {qualified(table)}
             JOIN warehouse.torn_meta.fetches USING (_fetch_id) GROUP BY ALL"""
         for endpoint, account, count in session.run(counts):
             rows.setdefault((endpoint, account), {})[table] = count

@@ -12,6 +12,7 @@ import polars as pl
 from torn_pipeline.errors import WarehouseError
 from torn_pipeline.tables.table import ColumnType
 from torn_pipeline.warehouse import duckdb_meta as meta
+from torn_pipeline.warehouse.duckdb_sql import identifier, literal, qualified
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from torn_pipeline.tables.table import Column, Table
     from torn_pipeline.warehouse.duckdb_file import Session
 
-__all__ = ["LiveTable", "accept", "empty", "ensure", "identifier", "qualified", "same"]
+__all__ = ["LiveTable", "accept", "empty", "ensure"]
 
 _TYPES = {
     ColumnType.INTEGER: "BIGINT",
@@ -45,22 +46,6 @@ class LiveTable:
     table: Table
     columns: dict[str, str] = field(default_factory=dict)
     changes: list[str] = field(default_factory=list)
-
-
-def identifier(name: str) -> str:
-    """A name, quoted."""
-    return '"' + name.replace('"', '""') + '"'
-
-
-def qualified(table: str) -> str:
-    """A normalised table's full name, quoted."""
-    return f"warehouse.torn.{identifier(table)}"
-
-
-def same(left: str, left_columns: Sequence[str], right: str, right_columns: Sequence[str]) -> str:
-    """The condition that two keys, column by column, are the same; nulls are equal, and two keys of no column too."""
-    pairs = zip(left_columns, right_columns, strict=True)
-    return " AND ".join(f"{left}.{identifier(one)} IS NOT DISTINCT FROM {right}.{identifier(other)}" for one, other in pairs) or "true"
 
 
 def ensure(session: Session, tables: Sequence[Table], run_id: str) -> dict[str, LiveTable]:
@@ -167,11 +152,11 @@ def _create_or_extend(session: Session, live: LiveTable, run_id: str) -> None:
 
 def _describe(session: Session, table: Table, comments: Mapping[str, str | None]) -> None:
     if table.description and comments.get("") != table.description:
-        session.run(f"COMMENT ON TABLE {qualified(table.name)} IS {_literal(table.description)}")
+        session.run(f"COMMENT ON TABLE {qualified(table.name)} IS {literal(table.description)}")
     for column in table.columns:
         text = _description(column)
         if text and comments.get(column.name) != text:
-            session.run(f"COMMENT ON COLUMN {qualified(table.name)}.{identifier(column.name)} IS {_literal(text)}")
+            session.run(f"COMMENT ON COLUMN {qualified(table.name)}.{identifier(column.name)} IS {literal(text)}")
 
 
 def _description(column: Column) -> str:
@@ -201,7 +186,3 @@ def _wider(one: str, other: str) -> str:
     if one == other:
         return one
     return "DOUBLE" if {one, other} == {"BIGINT", "DOUBLE"} else "VARCHAR"
-
-
-def _literal(text: str) -> str:
-    return "'" + text.replace("'", "''") + "'"

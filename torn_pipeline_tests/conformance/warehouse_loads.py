@@ -14,18 +14,39 @@ import polars as pl
 
 from torn_pipeline.landing import Fetch, Page
 from torn_pipeline.tables.table import Column, ColumnType, Role, StorageMode, Table
-from torn_pipeline.warehouse import Load, Quarantined
+from torn_pipeline.warehouse import Load, Quarantined, warehouse_from_url
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from pathlib import Path
 
     from torn_pipeline.warehouse import Warehouse
 
-__all__ = ["THINGS", "Things", "contents", "fetch", "frames", "load", "table", "things_tables"]
+__all__ = [
+    "DTYPES",
+    "MODES",
+    "OPENERS",
+    "THINGS",
+    "Things",
+    "contents",
+    "fetch",
+    "frames",
+    "load",
+    "meta",
+    "names",
+    "table",
+    "things_tables",
+]
 
 Things = dict[int, tuple[str, ...]]
 """A thing's id, and its parts; the thing's name follows from the id and the fetch."""
 
+OPENERS: dict[str, Callable[[Path], Warehouse]] = {
+    "duckdb": lambda folder: warehouse_from_url(f"duckdb:///{folder}/warehouse.duckdb", folder),
+}
+"""How each warehouse of the suite is opened, given an empty folder."""
+
+MODES = (StorageMode.APPEND, StorageMode.REPLACE, StorageMode.UPSERT)
 BEGAN = datetime(2026, 4, 29, 12, 0, tzinfo=UTC)
 DTYPES = {
     ColumnType.INTEGER: pl.Int64(),
@@ -174,6 +195,17 @@ def contents(warehouse: Warehouse, tables: Sequence[Table] = THINGS) -> dict[tup
         assert row["_index"] == len(found.get(key, ())), f"a part of {key} stands there twice, or one is missing"
         found[key] = (*found.get(key, ()), row["part"])
     return found
+
+
+def meta(warehouse: Warehouse, name: str) -> list[dict[str, Any]]:
+    """The rows of one of the platform's own tables."""
+    rows: list[dict[str, Any]] = warehouse.query("SELECT * FROM torn_meta." + name).to_pylist()  # noqa: S608 - the tests' own names
+    return rows
+
+
+def names(warehouse: Warehouse) -> list[str]:
+    """The names of the things in the tables, sorted; a name tells the fetch and the contract it came by."""
+    return sorted(name for _, _, name in contents(warehouse))
 
 
 def _quarantined(of: Fetch, root: Table, thing: int) -> Quarantined:
