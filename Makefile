@@ -13,7 +13,7 @@ PYTHON ?= $(shell for name in python3.13 python3.12 python3.11 python3 python; d
 export DAGSTER_HOME ?= $(abspath $(or $(TORN_DATA_DIR),data))/dagster
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint bench dev clean
+.PHONY: help demo test lint bench dev docs clean
 
 help: ## list what there is
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-6s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -36,6 +36,9 @@ dev: $(READY) ## Dagster's UI, daemon, schedules and sensors on your own config
 	@mkdir -p "$(DAGSTER_HOME)"
 	@ln -sf "$(abspath dagster.yaml)" "$(DAGSTER_HOME)/dagster.yaml"
 	@$(BIN)/dagster dev --workspace workspace.yaml --host 127.0.0.1
+
+docs: $(READY) ## renew docs/tables.md from the contracts
+	@$(BIN)/python docs/make_tables.py
 
 clean: ## remove the virtual environment; data stays
 	@rm -rf $(VENV)
