@@ -58,8 +58,9 @@ class Findings:
         if before is None:
             self._by_place[place] = finding
             return
-        types = sorted({*before.type.split(" | "), *finding.type.split(" | ")} - {""})
-        self._by_place[place] = replace(before, count=before.count + finding.count, type=" | ".join(types))
+        types = {*before.type.split(" | "), *finding.type.split(" | ")} - {""}
+        kinds = " | ".join(sorted(types - {"null"} or types))
+        self._by_place[place] = replace(before, count=before.count + finding.count, type=kinds, example=before.example or finding.example)
 
     def __iter__(self) -> Iterator[Finding]:
         """In order of table, kind and path."""

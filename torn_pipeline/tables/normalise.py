@@ -13,7 +13,7 @@ from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from itertools import chain
+from itertools import chain, compress
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
@@ -24,11 +24,12 @@ from torn_pipeline.errors import BodyRefused
 from torn_pipeline.tables.contract import Array, Map, Object, Scalar
 from torn_pipeline.tables.findings import Finding, Findings, Kind
 from torn_pipeline.tables.naming import json_path, snake_case, value_at
+from torn_pipeline.tables.new_fields import NewFields
 from torn_pipeline.tables.table import Column, ColumnType, Role, Shape, Table
-from torn_pipeline.tables.values import DTYPES, infer_type, json_type, show, to_series, unify
+from torn_pipeline.tables.values import DTYPES, json_type, show, to_series
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
     from datetime import datetime
 
 __all__ = ["PIECE", "Batch", "Body", "Normalizer", "Origin", "Rejected", "empty_frame", "garbage_collection_paused"]
@@ -108,10 +109,13 @@ class Normalizer:
 
     def __init__(self, tables: Sequence[Table], *, add_new_fields: bool) -> None:
         self.tables = tuple(tables)
+        roots = [table for table in tables if table.parent is None]
+        known = {"_metadata"}.union(*(root.path for root in roots), *(root.siblings for root in roots))
         self._groups = [
-            _Group([table for table in tables if table.root == root.name], add_new_fields=add_new_fields)
-            for root in tables
-            if root.parent is None
+            _Group(
+                [table for table in tables if table.root == root.name], known if root is roots[0] else None, add_new_fields=add_new_fields
+            )
+            for root in roots
         ]
 
     def batches(self, bodies: Sequence[Body], origin: Origin, *, limit: int | None = None) -> Iterator[Batch]:
@@ -125,21 +129,25 @@ class Normalizer:
         """
         pieces = self._pieces(bodies, limit)
         yield self._batch(pieces, origin)
-        while (batch := self._batch(pieces, origin)).roots:
+        while (batch := self._batch(pieces, origin)).roots or len(batch.findings):
             yield batch
 
     def _batch(self, pieces: Iterator[_Piece], origin: Origin) -> Batch:
         """The next pieces as one batch; without a root when there are none left."""
         frames: dict[str, list[pl.DataFrame]] = {table.name: [] for table in self.tables}
+        new_fields = {table.name: NewFields(table) for table in self.tables}
         batch = Batch({}, [], Findings(), 0)
         with garbage_collection_paused():
             for piece in pieces:
-                for name, frame in piece.group.normalise(piece, origin, batch).items():
+                for name, (frame, new) in piece.group.normalise(piece, origin, batch).items():
                     frames[name].append(frame)
+                    new_fields[name].add(frame.height, new)
                 batch.roots += len(piece.elements)
                 if batch.roots >= BATCH:
                     break
-        batch.frames = {table.name: unify(frames[table.name]) if frames[table.name] else empty_frame(table) for table in self.tables}
+        for table in self.tables:
+            frame = pl.concat(frames[table.name]) if frames[table.name] else empty_frame(table)
+            batch.frames[table.name] = frame.with_columns(new_fields[table.name].columns())
         return batch
 
     def _pieces(self, bodies: Sequence[Body], limit: int | None) -> Iterator[_Piece]:
@@ -149,7 +157,7 @@ class Normalizer:
                 if left is not None:
                     piece.cut(left)
                     left -= len(piece.elements)
-                if piece.elements or piece.repeated:
+                if piece.elements or piece.repeated or piece.found:
                     yield piece
                 if left == 0:
                     break
@@ -165,21 +173,28 @@ class _Piece:
     places: list[int | str] = field(default_factory=list)
     indexes: list[int] = field(default_factory=list)
     repeated: int = 0
+    beside: list[dict[str, Any]] = field(default_factory=list)  # for each root the scalars beside it that the contract does not know
+    found: list[Finding] = field(default_factory=list)
+    entries: list[str] = field(default_factory=list)  # for each entry of an object's first list the response that it came from
 
     def cut(self, most: int) -> None:
-        for values in (self.elements, self.raw_ids, self.places, self.indexes):
+        for values in (self.elements, self.raw_ids, self.places, self.indexes, self.beside):
             del values[most:]
 
 
 class _Group:
-    """One root table and its children."""
+    """One root table and its children. ``known`` are the body's keys by the contract, for the one group that reports others."""
 
-    def __init__(self, tables: Sequence[Table], *, add_new_fields: bool) -> None:
+    def __init__(self, tables: Sequence[Table], known: set[str] | None, *, add_new_fields: bool) -> None:
         self.root = tables[0]
+        self.known = known if self.root.path else None
         self.levels = [_Level(table, tables) for table in tables]
         self.add_new_fields = add_new_fields
-        key = [column for column in self.root.columns if column.name in self.root.root_key and column.role is Role.OWN]
-        self.key_paths = [column.path for column in key]
+        self.key_columns = [column for column in self.root.columns if column.name in self.root.root_key and column.role is Role.OWN]
+        self.key_paths = [column.path for column in self.key_columns]
+        fields = self.root.element.fields if isinstance(self.root.element, Object) else ()
+        self.first_list = next((node.name for node in fields if isinstance(node, Array)), "")
+        self.continued = next((table.name for table in tables if table.parent == self.root.name and table.path == (self.first_list,)), "")
 
     # --- from bodies to pieces ------------------------------------------------------------------------
 
@@ -189,32 +204,32 @@ class _Group:
         Keyed ones come from the last page to the first, so that the later wins, unless they are wanted ``in_order``.
         """
         if self.root.shape is Shape.OBJECT:
-            yield self._object_piece(bodies)
+            if bodies:
+                yield self._object_piece(bodies)
             return
         seen: set[object] = set()
         piece = _Piece(self)
         offset = 0
         for body, content in _read_ahead(bodies[::-1] if self.key_paths and not in_order else bodies):
-            elements, places = self._rows(body, content)
-            raw_ids = [body.raw_id] * len(elements)
+            elements, places, beside = self._rows(body, content, piece)
             indexes = list(range(offset, offset + len(elements)))
             offset += len(elements)
             if self.key_paths:
                 kept = self._first_seen(elements, seen)
                 if len(kept) < len(elements):
                     piece.repeated += len(elements) - len(kept)
-                    elements, places = [elements[i] for i in kept], [places[i] for i in kept]
-                    raw_ids, indexes = raw_ids[: len(kept)], [indexes[i] for i in kept]
+                    elements, places, indexes = ([values[i] for i in kept] for values in (elements, places, indexes))
             for start in range(0, len(elements), PIECE):
                 stop = start + PIECE
                 piece.elements += elements[start:stop]
-                piece.raw_ids += raw_ids[start:stop]
+                piece.raw_ids += [body.raw_id] * len(elements[start:stop])
                 piece.places += places[start:stop]
                 piece.indexes += indexes[start:stop]
+                piece.beside += [beside] * len(elements[start:stop])
                 if len(piece.elements) >= PIECE:
                     yield piece
                     piece = _Piece(self)
-        if piece.elements or piece.repeated:
+        if piece.elements or piece.repeated or piece.found:
             yield piece
 
     def _first_seen(self, elements: list[Any], seen: set[object]) -> list[int]:
@@ -237,62 +252,102 @@ class _Group:
     def _keys(self, elements: list[Any]) -> list[object]:
         """What tells each element from the others; ``None`` where it has no usable key."""
         if len(self.key_paths) > 1 or len(self.key_paths[0]) > 1:
-            keys = [tuple([value_at(element, path) for path in self.key_paths]) for element in elements]
-            return [key if {type(part) for part in key} <= _KEY_TYPES else None for key in keys]
-        name = self.key_paths[0][0]
-        values = [element.get(name) if isinstance(element, dict) else None for element in elements]
-        return values if set(map(type, values)) <= _KEY_TYPES else [value if type(value) in _KEY_TYPES else None for value in values]
+            values: list[Any] = [tuple([value_at(element, path) for path in self.key_paths]) for element in elements]
+            usable = [{type(part) for part in key} <= _KEY_TYPES for key in values]
+        else:
+            name = self.key_paths[0][0]
+            values = [element.get(name) if isinstance(element, dict) else None for element in elements]
+            if set(map(type, values)) <= _KEY_TYPES:
+                return values
+            usable = [type(value) in _KEY_TYPES for value in values]
+        return [value if is_usable else self._odd_key(element) for value, is_usable, element in zip(values, usable, elements, strict=True)]
 
-    def _rows(self, body: Body, content: bytes) -> tuple[list[Any], list[int | str]]:
+    def _odd_key(self, element: object) -> object:
+        """The key of an element that has it on an older path, or as a whole number with a point; ``None`` when it has none."""
+        key = []
+        for column in self.key_columns:
+            paths = (column.path, *column.older)
+            part = next((value for path in paths if (value := _value_by_any_case(element, path)) is not None), None)
+            if isinstance(part, float) and part.is_integer():
+                part = int(part)
+            if type(part) not in _KEY_TYPES:
+                return None
+            key.append(part)
+        return tuple(key) if len(self.key_paths) > 1 or len(self.key_paths[0]) > 1 else key[0]
+
+    def _rows(self, body: Body, content: bytes, piece: _Piece) -> tuple[list[Any], list[Any], dict[str, Any]]:
+        """The rows of a body, their places in it, and what stands beside them that the contract does not know."""
         decoded = _decode(body, content)
         rows = value_at(decoded, self.root.path)
         if self.root.shape is Shape.MAP and isinstance(rows, dict):
-            return list(rows.values()), list(rows)
+            return self._with_siblings(rows.values(), decoded), list(rows), self._unknown(decoded, piece)
         if self.root.shape is Shape.LIST and isinstance(rows, list):
-            if self.root.siblings:
-                beside = {name: decoded.get(name) for name in self.root.siblings}
-                rows = [{**beside, **row} if isinstance(row, dict) else row for row in rows]
-            return rows, list(range(len(rows)))
-        message = f"{body.raw_id}: {json_path(self.root.path)} is {json_type(rows)} where the contract has a {self.root.shape}"
-        raise BodyRefused(message)
+            return self._with_siblings(rows, decoded), list(range(len(rows))), self._unknown(decoded, piece)
+        raise self._refused(body, rows)
+
+    def _refused(self, body: Body, rows: object) -> BodyRefused:
+        where = json_path(self.root.path)
+        return BodyRefused(f"{body.raw_id}: {where} is {json_type(rows)}, not the {self.root.shape} of the contract; fetch it again")
+
+    def _with_siblings(self, rows: Collection[Any], decoded: dict[str, Any]) -> list[Any]:
+        """The rows with the scalars that stand beside the root, where the contract has any."""
+        beside = {name: decoded[name] for name in self.root.siblings if name in decoded}
+        return [{**beside, **row} if isinstance(row, dict) else row for row in rows] if beside else list(rows)
+
+    def _unknown(self, decoded: dict[str, Any], piece: _Piece) -> dict[str, Any]:
+        """Report what a body has beside its roots that the contract does not know, and give the scalars, for columns of the root."""
+        if self.known is None or decoded.keys() <= self.known:
+            return {}
+        unknown = {key: value for key, value in decoded.items() if key not in self.known}
+        for key, value in unknown.items():
+            example = "" if value is None else show(value)
+            piece.found.append(Finding(Kind.NEW_FIELD, self.root.name, json_path((key,)), json_type(value), 1, example))
+        return {key: value for key, value in unknown.items() if not isinstance(value, dict | list)} if self.add_new_fields else {}
 
     def _object_piece(self, bodies: Sequence[Body]) -> _Piece:
         """The one object, with its first list continued by the later pages."""
-        first, *rest = (value_at(_decode(body, content), self.root.path) for body, content in _read_ahead(bodies))
-        if not isinstance(first, dict):
-            message = f"{bodies[0].raw_id}: {json_path(self.root.path)} is {json_type(first)} where the contract has an object"
-            raise BodyRefused(message)
-        name = (
-            next((node.name for node in self.root.element.fields if isinstance(node, Array)), "")
-            if isinstance(self.root.element, Object)
-            else ""
-        )
-        if name and isinstance(first.get(name), list):
-            for page in rest:
-                more = value_at(page, (name,))
-                if isinstance(more, list):
-                    first[name] += more
-        return _Piece(self, [first], [bodies[0].raw_id], [0], [0])
+        name = self.first_list
+        piece = _Piece(self)
+        for body, content in _read_ahead(bodies):
+            decoded = _decode(body, content)
+            decoded.pop("_metadata", None)
+            element = value_at(decoded, self.root.path)
+            if not isinstance(element, dict):
+                raise self._refused(body, element)
+            if piece.elements:
+                _continue(piece, name, element.get(name), body)
+                continue
+            piece.elements = self._with_siblings([element], decoded)
+            piece.raw_ids, piece.places, piece.indexes, piece.beside = [body.raw_id], [0], [0], [self._unknown(decoded, piece)]
+            entries = element.get(name)
+            piece.entries = [body.raw_id] * len(entries) if isinstance(entries, list) else []
+        return piece
 
     # --- from a piece to frames -----------------------------------------------------------------------
 
-    def normalise(self, piece: _Piece, origin: Origin, batch: Batch) -> dict[str, pl.DataFrame]:
-        """Frames of all tables for the piece, without the roots that do not fit; those go to the batch."""
+    def normalise(self, piece: _Piece, origin: Origin, batch: Batch) -> dict[str, tuple[pl.DataFrame, dict[Path, list[Any]]]]:
+        """Frames and new fields of all tables for the piece, without the roots that do not fit; those go to the batch."""
         wrong: dict[int, tuple[str, str, str]] = {}
         batch.findings.add(Finding(Kind.REPEATED, self.root.name, json_path(self.root.path), "", piece.repeated, ""))
-        rows = {self.root.name: _Rows(piece.elements, list(range(len(piece.elements))), None, piece.places, None)}
+        rows = {self.root.name: _Rows(piece.elements, list(range(len(piece.elements))), None, piece.places, None, piece.raw_ids)}
+        for finding in piece.found:
+            batch.findings.add(finding)
         frames: dict[str, pl.DataFrame] = {}
+        new: dict[str, dict[Path, list[Any]]] = {}
         for level in self.levels:
             run = _Run(level, rows[level.table.name], batch.findings, wrong, add_new_fields=self.add_new_fields)
             parent = frames[level.table.parent] if level.table.parent else None
-            frames[level.table.name] = run.frame(origin, piece, parent)
+            frames[level.table.name], new[level.table.name] = run.frame(origin, piece, parent), run.new
             rows |= {child.table.name: run.children(child) for child in level.children}
+            if piece.entries and level.table is self.root:
+                rows[self.continued].raw_ids = piece.entries
         for owner in sorted(wrong):
             batch.rejected.append(self._rejected(piece, origin, owner, wrong[owner]))
         if wrong:
             keep = {name: [owner not in wrong for owner in rows[name].owner] for name in frames}
             frames = {name: frame.filter(pl.Series(keep[name], dtype=pl.Boolean)) for name, frame in frames.items()}
-        return frames
+            new = {name: {path: list(compress(values, keep[name])) for path, values in fields.items()} for name, fields in new.items()}
+        return {name: (frame, new[name]) for name, frame in frames.items()}
 
     def _rejected(self, piece: _Piece, origin: Origin, owner: int, wrong: tuple[str, str, str]) -> Rejected:
         element = piece.elements[owner]
@@ -318,6 +373,29 @@ def _read_ahead(bodies: Sequence[Body]) -> Iterator[tuple[Body, bytes]]:
             yield body, coming.popleft().result()
 
 
+def _continue(piece: _Piece, name: str, more: object, body: Body) -> None:
+    """Append what a later page has of the object's list; what is no list takes its place, to be found wrong there."""
+    element = piece.elements[0]
+    so_far = element.get(name) or []
+    if more is None or not isinstance(so_far, list):
+        return
+    if isinstance(more, list):
+        element[name] = so_far + more
+        piece.entries += [body.raw_id] * len(more)
+    else:
+        element[name], piece.entries = more, []
+
+
+def _value_by_any_case(element: object, path: Path) -> object:
+    """What stands at a path whose keys are matched by their snake_case names."""
+    for part in path:
+        if not isinstance(element, dict):
+            return None
+        keys = (part, *(key for key in element if snake_case(key) == snake_case(part)))
+        element = next((element[key] for key in keys if element.get(key) is not None), None)
+    return element
+
+
 def _decode(body: Body, content: bytes) -> dict[str, Any]:
     """The decoded body.
 
@@ -337,13 +415,17 @@ def _decode(body: Body, content: bytes) -> dict[str, Any]:
 
 @dataclass(slots=True)
 class _Rows:
-    """The rows of one table in a piece: elements, the root each belongs to, its parent row and its place there."""
+    """The rows of one table in a piece: elements, the root each belongs to, its parent row and its place there.
+
+    ``raw_ids`` are the responses they came from, where that is not the parent rows' one.
+    """
 
     elements: list[Any]
     owner: list[int]
     parent: list[int] | None
     places: Sequence[int | str]
     above: _Rows | None
+    raw_ids: list[str] | None = None
 
     def where(self, row: int, table: Table, tables: Mapping[str, Table]) -> str:
         """The JSON path of one row, with its indexes."""
@@ -365,7 +447,7 @@ class _Reader:
         self.expected = tuple(self.nodes)
         self.null: dict[str, None] = dict.fromkeys(self.expected)
         self.by_snake = {snake_case(name): name for name in self.expected}
-        self.older: set[str] = set()
+        self.older: dict[str, list[Path]] = {}  # by key: what of it is older paths, () for all of it
         self.objects = {
             child.name: _Reader(child, (*path, child.name), json_path((child.name,), generic))
             for child in node.fields
@@ -373,11 +455,11 @@ class _Reader:
         }
 
     def note_older(self, path: Path) -> None:
-        """Remember the key of an older path, so that it is not taken for a new field."""
+        """Remember an older path, so that it is not taken for a new field."""
         if len(path) > 1 and path[0] in self.objects:
             self.objects[path[0]].note_older(path[1:])
         else:
-            self.older.add(path[0])
+            self.older.setdefault(path[0], []).append(path[1:])
 
 
 class _Level:
@@ -414,16 +496,20 @@ class _Run:
         self.absent: dict[Path, int] = {}
         self.lacking: dict[Path, int] = {}
         self.new: dict[Path, list[Any]] = {}
+        self.objects: dict[Path, tuple[list[dict[str, Any]], dict[str, None]]] = {}  # with what stands for a null among them
         self.uneven: dict[Path, tuple[list[dict[str, Any]], set[str]]] = {}  # objects of other keys than the contract's, and their keys
 
     # --- reading ---------------------------------------------------------------------------------------
 
     def frame(self, origin: Origin, piece: _Piece, parent: pl.DataFrame | None) -> pl.DataFrame:
-        """The table's frame, contract columns first, then new fields."""
+        """The table's frame, of the contract's columns; the new fields are in ``new`` then."""
         if self.level.reader is None:
             self._read_scalars()
         else:
             self._read(self.level.reader, self.rows.elements, 0)
+        if parent is None and any(piece.beside):
+            for key in dict.fromkeys(chain.from_iterable(piece.beside)):
+                self.new.setdefault((key,), [beside.get(key) for beside in piece.beside])
         constants: dict[Role, object] = {Role.ACCOUNT: origin.account, Role.FETCH_ID: origin.fetch_id, Role.FETCHED_AT: origin.fetched_at}
         inherited = self._inherited(parent)
         series: list[pl.Series] = []
@@ -436,18 +522,19 @@ class _Run:
                 places = piece.indexes if parent is None and column.role is Role.INDEX else self.rows.places
                 series.append(pl.Series(column.name, places, dtype=DTYPES[column.type]))
             elif column.role is Role.RAW_ID:
-                series.append(pl.Series(column.name, piece.raw_ids, dtype=pl.String))
+                series.append(pl.Series(column.name, self.rows.raw_ids, dtype=pl.String))
             else:
                 value = str(origin.path_ids[column.name]) if column.role is Role.PATH_ID else constants[column.role]
                 series.append(pl.Series(column.name, [value], dtype=DTYPES[column.type]).new_from_index(0, len(self.rows.elements)))
-        return pl.DataFrame(series + self._new_columns())
+        return pl.DataFrame(series)
 
     def _inherited(self, parent: pl.DataFrame | None) -> dict[str, pl.Series]:
         """The columns that come from the parent row, by their names here."""
-        if parent is None or self.rows.parent is None:
-            return {}
         names = {column.name: column.path[0] for column in self.table.columns if column.role is Role.PARENT}
-        names |= {column.name: column.name for column in self.table.columns if column.role is Role.RAW_ID}
+        if self.rows.raw_ids is None:
+            names |= {column.name: column.name for column in self.table.columns if column.role is Role.RAW_ID}
+        if parent is None or self.rows.parent is None or not names:
+            return {}
         gathered = parent.select(set(names.values()))[pl.Series(self.rows.parent, dtype=pl.UInt32)]
         return {name: gathered[source].alias(name) for name, source in names.items()}
 
@@ -461,7 +548,8 @@ class _Run:
 
     def _read(self, reader: _Reader, values: list[Any], absent: int) -> None:
         """Take the fields of one object of every row apart; ``absent`` rows have a null further up."""
-        values = self._objects(reader, values)
+        values, absent = self._objects(reader, values, absent)
+        self.objects[reader.path] = values, reader.null
         width = len(reader.expected)
         columns = None
         if set(map(len, values)) <= {width}:
@@ -484,18 +572,18 @@ class _Run:
                 self.branches[path] = column
                 self._note_null(node, json_path((name,), reader.generic), column.count(None) - absent - missing, missing)
 
-    def _objects(self, reader: _Reader, values: list[Any]) -> list[dict[str, Any]]:
-        """The values as objects: a stand-in for null; any other type leaves its root out."""
+    def _objects(self, reader: _Reader, values: list[Any], absent: int) -> tuple[list[dict[str, Any]], int]:
+        """The values as objects, a stand-in for null, and how many of that there are; any other type leaves its root out."""
         kinds = set(map(type, values))
         if kinds <= {dict}:
-            return values
+            return values, absent
         null = reader.null
         if not kinds <= {dict, type(None)} or (not reader.path and type(None) in kinds):
             for row, value in enumerate(values):
                 if not isinstance(value, dict) and (value is not None or not reader.path):
                     self._reject(row, reader.path, f"expected object, got {json_type(value)} {show(value)}")
-            return [value if isinstance(value, dict) else null for value in values]
-        return [null if value is None else value for value in values]
+            return [value if isinstance(value, dict) else null for value in values], sum(not isinstance(value, dict) for value in values)
+        return [null if value is None else value for value in values], absent
 
     def _read_uneven(self, reader: _Reader, values: list[dict[str, Any]]) -> tuple[dict[str, list[Any]], dict[str, int]]:
         """The second way, for rows that lack keys or have others: columns by key, and how many rows lack each required one."""
@@ -510,15 +598,29 @@ class _Run:
             except KeyError:
                 columns[name] = [value.get(name) for value in values]
                 lacking[name] = sum(name not in value for value in values)
-        for key in sorted(keys.difference(reader.expected)):
+        for key in sorted(keys.difference(reader.expected), key=lambda key: (snake_case(key) != key, key)):
             others = [value.get(key) for value in values]
             twin = reader.by_snake.get(snake_case(key))
-            if twin is not None:
-                columns[twin] = self._first_not_null(columns[twin], others, json_path((key,), reader.generic))
-                lacking[twin] = sum(twin not in value and key not in value for value in values)
-            elif key not in reader.older:
+            if key in reader.older:
+                self._note_beside_older(reader, key, others)
+            elif twin is None:
                 self._note_new((*reader.path, key), json_path((key,), reader.generic), others, sum(key in value for value in values))
+            elif snake_case(key) == key:  # the contract has a name that is not
+                columns[twin] = self._first_not_null(others, columns[twin], json_path((twin,), reader.generic))
+                lacking[twin] = sum(twin not in value and key not in value for value in values)
+            else:
+                columns[twin] = self._first_not_null(columns[twin], others, json_path((key,), reader.generic))
+                lacking[twin] = sum(
+                    new is None and twin not in value and key not in value for new, value in zip(columns[twin], values, strict=True)
+                )
         return columns, lacking
+
+    def _note_beside_older(self, reader: _Reader, key: str, values: list[Any]) -> None:
+        """Of an object that holds older paths, report what they do not cover."""
+        covered = reader.older[key]
+        rest = [_without(value, covered) for value in values]
+        if () not in covered and any(rest):
+            self._note_new((*reader.path, key), json_path((key,), reader.generic), rest, sum(bool(value) for value in rest))
 
     # --- what differs ----------------------------------------------------------------------------------
 
@@ -532,19 +634,13 @@ class _Run:
         return [old if new is None else new for new, old in zip(newer, older, strict=True)]
 
     def _note_new(self, path: Path, generic: str, values: list[Any], count: int) -> None:
-        """Report a field that the contract does not know, and keep it for a column; a new object is taken apart."""
+        """Report a field that the contract does not know, and keep it for a column."""
         kinds = sorted({json_type(value) for value in values} - {"null"})
         example = next((value for value in values if value is not None), None)
         self.findings.add(
             Finding(Kind.NEW_FIELD, self.table.name, generic, " | ".join(kinds) or "null", count, show(example) if kinds else "")
         )
-        self._keep_new(path, values)
-
-    def _keep_new(self, path: Path, values: list[Any]) -> None:
-        if any(values) and set(map(type, values)) <= {dict, type(None)}:
-            for key in dict.fromkeys(chain.from_iterable(value for value in values if value)):
-                self._keep_new((*path, key), [value.get(key) if value else None for value in values])
-        elif self.add_new_fields:
+        if self.add_new_fields:
             self.new[path] = values
 
     def _note_null(self, node: Object | Array | Map | Scalar, generic: str, nulls: int, missing: int) -> None:
@@ -567,15 +663,17 @@ class _Run:
         node = self.declared[column.path]
         absent, missing = self.absent[column.path], self.lacking[column.path]
         generic = json_path(column.path, self.table.json_path)
-        for older in column.older:
-            objects, keys = self.uneven.get(older[:-1], ((), ()))
-            if older[-1] in keys:
-                others = [value.get(older[-1]) for value in objects]
-                values = self._first_not_null(values, others, json_path(older, self.table.json_path))
-                missing = min(missing, max(0, values.count(None) - absent))
+        found = [(older, others) for older in column.older if (others := self._older(older)) is not None]
+        for older, others in found:
+            values = self._first_not_null(values, others, json_path(older, self.table.json_path))
+        if found:
+            objects, null = self.objects[column.path[:-1]]
+            empty = [holder for holder, value in zip(objects, values, strict=True) if value is None]
+            absent = sum(holder is null for holder in empty)
+            missing = sum(column.path[-1] not in holder for holder in empty)
         series, wrong = to_series(column.name, values, column.type, node.type)
         for value in wrong:
-            self._reject(value.row, column.path, value.reason)
+            self._reject(value.row, self._source(column, value.row), value.reason)
         nulls = values.count(None) if column.type is ColumnType.TIMESTAMP or wrong else series.null_count()
         if column.name in self.level.key and nulls:
             for row in [row for row, value in enumerate(values) if value is None]:
@@ -584,21 +682,18 @@ class _Run:
             self._note_null(node, generic, nulls - absent - missing, missing)
         return series
 
-    def _new_columns(self) -> list[pl.Series]:
-        """Columns of the fields that no contract knows, named by the rules; a field that is always null has no type and gets none."""
-        taken = {column.name for column in self.table.columns}
-        series = []
-        for path, values in sorted(self.new.items(), key=lambda entry: len(entry[0])):
-            inferred = infer_type(path[-1], values)
-            if inferred is None:
-                continue
-            parts = [snake_case(part) for part in path]
-            name = "_".join(parts) if "_".join(parts) not in taken else "__".join(parts)
-            if name in taken:
-                continue
-            taken.add(name)
-            series.append(to_series(name, values, *inferred)[0])
-        return series
+    def _older(self, path: Path) -> list[Any] | None:
+        """What the rows have at an older path, ``None`` where none has it."""
+        for depth in range(len(path) - 1, -1, -1):
+            objects, keys = self.uneven.get(path[:depth], ((), ()))
+            if path[depth] in keys:
+                return [value_at(value, path[depth:]) for value in objects]
+        return None
+
+    def _source(self, column: Column, row: int) -> Path:
+        """The path on which a row has the value of a column."""
+        element = self.rows.elements[row]
+        return next((path for path in (column.path, *column.older) if value_at(element, path) is not None), column.path)
 
     # --- the rows below --------------------------------------------------------------------------------
 
@@ -620,6 +715,17 @@ class _Run:
             return _Rows(list(chain.from_iterable(lists)), owners, parent, list(chain.from_iterable(map(range, sizes))), self.rows)
         entries: Iterable[Any] = chain.from_iterable(value.values() for value in lists)
         return _Rows(list(entries), owners, parent, list(chain.from_iterable(lists)), self.rows)
+
+
+def _without(value: object, paths: Sequence[Path]) -> object:
+    """An object without what stands at the paths; ``None`` for anything else."""
+    if not isinstance(value, dict):
+        return None
+    within = {key: [path[1:] for path in paths if path[0] == key] for key in {path[0] for path in paths}}
+    kept = {
+        key: entry if key not in within else _without(entry, within[key]) for key, entry in value.items() if () not in within.get(key, ())
+    }
+    return {key: entry for key, entry in kept.items() if key not in within or entry}
 
 
 def _by_key(values: list[dict[str, Any]], keys: tuple[str, ...]) -> dict[str, list[Any]] | None:

@@ -98,7 +98,8 @@ def _plain_series(name: str, values: list[Any], column_type: ColumnType) -> pl.S
         return series
     low, high = _RANGES[column_type]
     least, most = series.min(), series.max()
-    return None if least is not None and (least < low or most > high) else series  # type: ignore[operator]  # both are numbers
+    # A float at the edge may be an integer beyond it, rounded: such columns are looked at value by value.
+    return None if least is not None and (least <= low or most >= high) else series  # type: ignore[operator]  # both are numbers
 
 
 def _moments(seconds: pl.Series) -> pl.Series:
@@ -207,7 +208,7 @@ def _number_type(name: str, integers: Sequence[int], *, mixed: bool) -> tuple[Co
 
 
 def unify(frames: Sequence[pl.DataFrame]) -> pl.DataFrame:
-    """The frames one below the other; where a new field's type differs, numbers become float and anything else text."""
+    """The frames one below the other; where a new field's type differs, numbers become float if none is rounded, anything else text."""
     if len({tuple(frame.schema.items()) for frame in frames}) > 1:
         return pl.concat([_cast(frame, _common_types(frames)) for frame in frames], how="diagonal")
     return pl.concat(frames) if len(frames) > 1 else frames[0]
@@ -219,9 +220,19 @@ def _common_types(frames: Sequence[pl.DataFrame]) -> dict[str, pl.DataType]:
         for name, dtype in frame.schema.items():
             other = common.setdefault(name, dtype)
             if other != dtype:
-                common[name] = pl.Float64() if {other, dtype} == {pl.Int64(), pl.Float64()} else pl.String()
+                fits = all(_is_exact_as_float(frame[name]) for frame in frames if name in frame.columns)
+                common[name] = pl.Float64() if fits else pl.String()
     return common
 
 
+def _is_exact_as_float(series: pl.Series) -> bool:
+    if series.dtype == pl.Int64():
+        return bool(series.is_between(-EXACT_FLOAT, EXACT_FLOAT).fill_null(value=True).all())
+    return series.dtype == pl.Float64()
+
+
 def _cast(frame: pl.DataFrame, types: dict[str, pl.DataType]) -> pl.DataFrame:
-    return frame.cast({name: types[name] for name, dtype in frame.schema.items() if types[name] != dtype})
+    """The frame in common types; a moment that becomes something else is the seconds it came as."""
+    changed = [frame[name] for name, dtype in frame.schema.items() if types[name] != dtype]
+    numbers = [series.dt.epoch("s") if series.dtype == DTYPES[ColumnType.TIMESTAMP] else series for series in changed]
+    return frame.with_columns(series.cast(types[series.name]) for series in numbers)
