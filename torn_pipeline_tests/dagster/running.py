@@ -93,9 +93,9 @@ class Platform:
         return run.tags
 
     def rows(self, table: str, account: str | None = None) -> Rows:
-        """The rows of a table, by key."""
+        """The rows of a table, in an order that only they decide."""
         rows: Rows = self.pipeline.warehouse.read(table, account=account).to_dicts()
-        return sorted(rows, key=lambda row: json.dumps(row, default=str, sort_keys=True))
+        return sorted(rows, key=repr)
 
     def tables(self, *names: str) -> dict[str, Rows]:
         """The rows of several tables."""

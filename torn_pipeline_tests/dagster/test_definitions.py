@@ -38,9 +38,7 @@ import sys
 import dagster
 before = set(sys.modules)
 from torn_pipeline.definitions import defs
-import dagster as dg
-loaded = defs.load_fn() if hasattr(defs, "load_fn") else defs()
-loaded.get_repository_def()
+defs.load_fn().get_repository_def()
 new = set(sys.modules) - before
 print(sorted(name for name in new if name.startswith({HEAVY!r})))
 print("torn_pipeline.assets" in new)
