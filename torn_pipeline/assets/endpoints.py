@@ -115,9 +115,9 @@ def _table_assets(plan: "EndpointPlan") -> dg.AssetsDefinition:
             fetched = latest_fetch(opened, plan.endpoint.name, _account(plan, context))
             prepared = validate(opened, fetched)
         with prepared:
-            yield from check_results(plan.tables, fetched, prepared)
             if too_many(plan, prepared):
-                # Refused here and not by the IO manager: the checks above would be lost with its error.
+                # Refused here and not by the IO manager: the checks would be lost with its error.
+                yield from check_results(plan.tables, fetched, prepared)
                 with told_to_dagster():
                     load(opened, fetched, prepared, run_id=context.run.run_id)
             group = TableLoad(opened, fetched, prepared)
@@ -125,6 +125,7 @@ def _table_assets(plan: "EndpointPlan") -> dg.AssetsDefinition:
             yield dg.Output(group, output_name=root.name)
             for table in others:
                 yield dg.Output(None, output_name=table.name, metadata=table_metadata(group, table.name))
+            yield from check_results(plan.tables, fetched, prepared)
 
     return tables
 
