@@ -92,6 +92,25 @@ class DuckDBWarehouse:
         with self._transaction() as session:
             meta.record_fetch(session, fetch)
 
+    def rename_account(self, old: str, new: str) -> int:
+        """Let every row of an account follow its new name, in one transaction; the number of rows of normalised tables.
+
+        Raises:
+            WarehouseError: when the new name has rows already.
+        """
+        with self._transaction() as session:
+            found = session.run(
+                """SELECT table_name FROM duckdb_columns()
+                    WHERE database_name = 'warehouse' AND schema_name = 'torn' AND column_name = '_account'"""
+            )
+            tables = [qualified(name) for (name,) in found]
+            for table in tables:
+                if session.run(f"SELECT 1 FROM {table} WHERE _account = ? LIMIT 1", [new]):
+                    message = f"{table} has rows of the account {new!r} already: two accounts cannot become one, choose another name"
+                    raise WarehouseError(message)
+            meta.rename_account(session, old, new)
+            return sum(session.run(f"UPDATE {table} SET _account = ? WHERE _account = ?", [new, old])[0][0] for table in tables)
+
     def read(self, table: str, *, columns: Sequence[str] = (), account: str | None = None) -> pl.DataFrame:
         """The rows of a table, all columns unless some are named, one account's when given.
 

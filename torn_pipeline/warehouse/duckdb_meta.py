@@ -38,6 +38,7 @@ __all__ = [
     "record_load",
     "record_quarantine",
     "recorded_mode",
+    "rename_account",
     "status",
 ]
 
@@ -262,6 +263,21 @@ def quarantined(session: Session, endpoint: str | None) -> list[QuarantineRow]:
         "quarantined_at",
     )
     return [QuarantineRow(**dict(zip(names, row, strict=True))) for row in session.run(sql, [endpoint])]
+
+
+def rename_account(session: Session, old: str, new: str) -> None:
+    """Let the platform's own rows of an account follow its new name."""
+    session.run("UPDATE warehouse.torn_meta.fetches SET account = ? WHERE account = ?", [new, old])
+    for (where,) in session.run("SELECT DISTINCT slice FROM warehouse.torn_meta.loads"):
+        parts = json.loads(where)
+        if parts["account"] == old:
+            session.run("UPDATE warehouse.torn_meta.loads SET slice = ? WHERE slice = ?", [_json(parts | {"account": new}), where])
+    for quarantine_id, key in session.run('SELECT quarantine_id, "key" FROM warehouse.torn_meta.quarantine WHERE account = ?', [old]):
+        renamed = {name: new if name == "_account" else value for name, value in json.loads(key).items()}
+        session.run(
+            'UPDATE warehouse.torn_meta.quarantine SET account = ?, "key" = ? WHERE quarantine_id = ?',
+            [new, json.dumps(renamed), quarantine_id],
+        )
 
 
 def status(session: Session) -> list[EndpointStatus]:

@@ -153,6 +153,10 @@ class Warehouse(Protocol):
         """Write or rewrite the row of a fetch in ``torn_meta.fetches``."""
         ...
 
+    def rename_account(self, old: str, new: str) -> int:
+        """Let every row of an account follow its new name, in one transaction; the number of rows of normalised tables."""
+        ...
+
     def read(self, table: str, *, columns: Sequence[str] = (), account: str | None = None) -> pl.DataFrame:
         """The rows of a table, all columns unless some are named, one account's when given."""
         ...

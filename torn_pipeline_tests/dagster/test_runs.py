@@ -444,7 +444,7 @@ def test_a_refused_load_leaves_no_materialization_and_the_tables_as_they_were(pl
 
     assert list(materialized(result)) == ["raw/faction_crimes"]
     assert checks(result) == {}
-    assert "was loaded with storage_mode upsert" in failure(result)
+    assert "was loaded with upsert" in failure(result)
     assert platform.tables(*CRIMES) == before
     assert platform.tags(result)["dagster/will_retry"] == "false"
     found = platform.instance.fetch_materializations(table_key("faction_crimes"), limit=10)
