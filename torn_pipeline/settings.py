@@ -69,6 +69,14 @@ class Settings:
         Raises:
             ConfigError: with one line for each problem.
         """
+        settings, problems = cls.read(environment)
+        if problems:
+            raise ConfigError("\n".join(problems))
+        return settings
+
+    @classmethod
+    def read(cls, environment: Mapping[str, str] | None = None) -> tuple[Settings, list[str]]:
+        """As :meth:`from_environment`, with the problems beside the settings, for who wants to judge the rest all the same."""
         given = dict(os.environ if environment is None else environment)
         config = Path(given.get("TORN_CONFIG") or "config/pipeline.yaml")
         merged = {**_dotenv(config.parent / ".env"), **given}
@@ -91,17 +99,17 @@ class Settings:
             problems.append(
                 "DAGSTER_POSTGRES_URL is not supported yet: unset it, Dagster then keeps its state in SQLite under DAGSTER_HOME"
             )
-        if problems:
-            raise ConfigError("\n".join(problems))
-        return settings
+        return settings, problems
+
+    @staticmethod
+    def key_variable(account: str) -> str:
+        """The variable that an account's key comes from."""
+        return "TORN_API_KEY" if account == "default" else f"TORN_API_KEY_{account.upper()}"
 
     def environment(self) -> dict[str, str]:
         """The environment of this process with these settings in place of its own, for a child process."""
         kept = {name: value for name, value in os.environ.items() if not name.startswith("TORN_")}
-        keys = {
-            "TORN_API_KEY" if account == "default" else f"TORN_API_KEY_{account.upper()}": ",".join(keys)
-            for account, keys in self.keys.items()
-        }
+        keys = {self.key_variable(account): ",".join(keys) for account, keys in self.keys.items()}
         return kept | {
             "TORN_API_URL": self.api_url,
             "TORN_CONFIG": str(self.config.absolute()),

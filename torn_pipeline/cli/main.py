@@ -8,10 +8,17 @@ from typing import TYPE_CHECKING
 
 import click
 
+from torn_pipeline.cli.check import check
 from torn_pipeline.cli.demo import demo
 from torn_pipeline.cli.materialize import materialize
 from torn_pipeline.cli.options import Group
+from torn_pipeline.cli.quarantine import quarantine
+from torn_pipeline.cli.reading import export, sql
+from torn_pipeline.cli.replay import replay
 from torn_pipeline.cli.session import Session
+from torn_pipeline.cli.simulator import simulator
+from torn_pipeline.cli.status import status
+from torn_pipeline.cli.stepwise import fetch, load, normalize, validate
 from torn_pipeline.errors import PipelineError
 
 if TYPE_CHECKING:
@@ -34,7 +41,7 @@ def torn_pipeline() -> None:
     """
 
 
-for command in (demo, materialize):
+for command in (check, demo, export, fetch, load, materialize, normalize, quarantine, replay, simulator, sql, status, validate):
     torn_pipeline.add_command(command)
 
 

@@ -1,0 +1,186 @@
+"""What can be wrong before the first call: config, keys, request budget, warehouse, landing, disk.
+
+Loads what it looks at, so that only ``check`` imports it.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from torn_pipeline.config import load_config
+from torn_pipeline.config.budget import budget_problems, calls_a_minute
+from torn_pipeline.errors import ConfigError, PipelineError
+from torn_pipeline.landing import landing_from_url
+from torn_pipeline.plan import plan_of
+from torn_pipeline.steps import Pipeline, check_mode  # noqa: TID253 - this module is loaded as late as the steps
+from torn_pipeline.warehouse import warehouse_from_url
+from torn_pipeline.warehouse.duckdb import DuckDBWarehouse
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+
+    from torn_pipeline.config import PipelineConfig
+    from torn_pipeline.landing import Landing
+    from torn_pipeline.plan import EndpointPlan
+    from torn_pipeline.settings import Settings
+    from torn_pipeline.warehouse import Warehouse
+
+__all__ = ["Report", "check_all"]
+
+LEAST_FREE = 10**9  # bytes
+BAD_CONFIG, BAD_SURROUNDINGS = 2, 1
+
+
+@dataclass(slots=True)
+class Report:
+    """What is wrong in the config and the environment, what is wrong around them, what to keep an eye on, what is right."""
+
+    config: list[str] = field(default_factory=list)
+    surroundings: list[str] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+    good: list[str] = field(default_factory=list)
+
+    @property
+    def exit_status(self) -> int:
+        """2 for a bad config, 1 for bad surroundings."""
+        return BAD_CONFIG if self.config else BAD_SURROUNDINGS if self.surroundings else 0
+
+
+def check_all(settings: Settings, problems: Sequence[str]) -> Report:
+    """Look at everything; ``problems`` are those that the environment is known to have. Nothing is written, no call is made."""
+    report = Report(config=list(problems))
+    config = _read_config(settings, report)
+    plans = _check_endpoints(config, report) if config else []
+    if config:
+        _check_keys(config, settings, report)
+        _check_budget(config, report)
+    warehouse, landing = _check_warehouse(settings, report), _check_landing(settings, report)
+    if config and warehouse and landing:
+        _check_modes(Pipeline(settings, config, landing, warehouse), plans, report)
+    _check_disk(settings, landing, report)
+    return report
+
+
+def _read_config(settings: Settings, report: Report) -> PipelineConfig | None:
+    try:
+        config = load_config(settings)
+    except ConfigError as error:
+        report.config += str(error).split("\n")
+        return None
+    enabled = sum(endpoint.enabled for endpoint in config.endpoints)
+    report.good.append(f"config: ok, {settings.config} has {enabled} enabled endpoints and {len(config.accounts)} accounts")
+    return config
+
+
+def _check_endpoints(config: PipelineConfig, report: Report) -> list[EndpointPlan]:
+    """The plans of the endpoints that have one."""
+    plans = []
+    for endpoint in config.endpoints:
+        try:
+            plans.append(plan_of(endpoint, config))
+        except ConfigError as error:
+            report.config += str(error).split("\n")
+    report.config += _namesakes(config, plans)
+    return plans
+
+
+def _namesakes(config: PipelineConfig, plans: Sequence[EndpointPlan]) -> Iterator[str]:
+    """A line for each table that endpoints of different kinds would both write."""
+    first: dict[str, EndpointPlan] = {}
+    for plan in plans:
+        for table in plan.tables:
+            other = first.setdefault(table.name, plan)
+            if (other.contract.path, other.endpoint.table) != (plan.contract.path, plan.endpoint.table):
+                name = plan.endpoint.name
+                yield (
+                    f"{config.where('endpoints', name, 'table')}: endpoints.{name}: writes the table {table.name}, as "
+                    f"{other.endpoint.name} does with other rows: give one of them another name with `table:`"
+                )
+
+
+def _check_keys(config: PipelineConfig, settings: Settings, report: Report) -> None:
+    """Every account that an enabled endpoint is fetched with needs a key."""
+    used = dict.fromkeys(account for endpoint in config.endpoints if endpoint.enabled for account in endpoint.accounts)
+    missing = [account for account in used if not settings.keys.get(account)]
+    for account in missing:
+        variable = settings.key_variable(account)
+        report.config.append(
+            f"{config.where('accounts', account)}: accounts.{account}: there is no key for it: put one into {variable}, "
+            f"or the name of a file with one into {variable}_FILE"
+        )
+    if not missing:
+        report.good.append(f"keys: ok, there is one for {', '.join(used) or 'no account, as none is used'}")
+
+
+def _check_budget(config: PipelineConfig, report: Report) -> None:
+    problems = budget_problems(config)
+    report.config += problems
+    if not problems:
+        needed = ", ".join(f"{account} {calls:.3g}" for account, calls in calls_a_minute(config).items())
+        report.good.append(f"request budget: ok, calls a minute of {config.defaults.rate_limit}: {needed}")
+
+
+def _check_warehouse(settings: Settings, report: Report) -> Warehouse | None:
+    """The warehouse, when it can be read and, as far as that can be told without writing, written."""
+    try:
+        warehouse = warehouse_from_url(settings.warehouse, settings.data_dir)
+        warehouse.status()
+    except PipelineError as error:
+        (report.config if isinstance(error, ConfigError) else report.surroundings).append(str(error))
+        return None
+    obstacle = _obstacle(warehouse.path) if isinstance(warehouse, DuckDBWarehouse) else ""
+    if obstacle:
+        report.surroundings.append(f"the {warehouse.label} cannot be written: {obstacle}")
+    else:
+        report.good.append(f"warehouse: ok, {warehouse.label}")
+    return warehouse
+
+
+def _check_landing(settings: Settings, report: Report) -> Landing | None:
+    try:
+        landing = landing_from_url(settings.landing_url)
+    except ConfigError as error:
+        report.config.append(str(error))
+        return None
+    obstacle = _obstacle(landing.root)
+    if obstacle:
+        report.surroundings.append(f"the landing {landing.label} cannot be written: {obstacle}")
+    else:
+        report.good.append(f"landing: ok, {landing.label}")
+    return landing
+
+
+def _obstacle(path: Path) -> str:
+    """What is in the way of writing to a path or making it; empty when nothing is."""
+    nearest = _nearest(path)
+    if nearest != path and not nearest.is_dir():
+        return f"{nearest} is not a folder; name another place"
+    if not os.access(nearest, os.W_OK):
+        return f"{nearest} does not let us write; check its permissions"
+    return ""
+
+
+def _nearest(path: Path) -> Path:
+    """The path itself, or the nearest folder above it that is there."""
+    return next(place for place in (path.absolute(), *path.absolute().parents) if place.exists())
+
+
+def _check_modes(pipeline: Pipeline, plans: Sequence[EndpointPlan], report: Report) -> None:
+    for plan in plans:
+        try:
+            check_mode(pipeline, plan)
+        except ConfigError as error:
+            report.config.append(str(error))
+
+
+def _check_disk(settings: Settings, landing: Landing | None, report: Report) -> None:
+    for place in {_nearest(settings.data_dir), *([_nearest(landing.root)] if landing else [])}:
+        free = shutil.disk_usage(place).free
+        if free < LEAST_FREE:
+            report.warnings.append(f"the disk of {place} has only {free / 10**6:.0f} MB left: make room, or move TORN_DATA_DIR")
+        else:
+            report.good.append(f"disk: ok, {place} has {free / 10**9:.0f} GB left")
