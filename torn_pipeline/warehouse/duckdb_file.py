@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
 __all__ = ["DatabaseFile", "Session", "transaction"]
 
+# A third of the default: what a load of some ten thousand rows brings is then compressed as it comes, not all at the commit.
+_WRITTEN = "(ROW_GROUP_SIZE 40960)"
 _PAUSE = 0.05  # seconds between two tries to open a file that another process holds
 _THREAD = "another thread of this process is using it"
 _PROCESS = "another process is loading into it"
@@ -114,6 +116,7 @@ class DatabaseFile:
             connection = self._open_to_write(deadline)
             try:
                 connection.execute("SET TimeZone = 'UTC'")
+                connection.execute("SET threads = 1")  # two threads do a third more work and are hardly faster
                 connection.execute("SET write_buffer_row_group_count = 1")  # keeps memory flat: full row groups go to disk at once
                 yield Session(connection)
             finally:
@@ -155,7 +158,7 @@ class DatabaseFile:
             self._create()
         while True:
             try:
-                return self._attach(self.path)
+                return self._attach(self.path, options=_WRITTEN)
             except duckdb.Error as error:
                 self._check_worth_waiting(error, deadline)
             time.sleep(_PAUSE)
@@ -165,7 +168,7 @@ class DatabaseFile:
         new = self.path.with_name(f"{self.path.name}.new")
         for leftover in (new, new.with_name(f"{new.name}.wal")):
             leftover.unlink(missing_ok=True)
-        self._attach(new).close()
+        self._attach(new, options=_WRITTEN).close()
         new.replace(self.path)
 
     def _join_readers(self) -> duckdb.DuckDBPyConnection:
