@@ -11,7 +11,7 @@ import dagster as dg
 import pytest
 import yaml
 
-from torn_pipeline.definitions import build_defs
+from torn_pipeline.definitions import build_defs, defs
 from torn_pipeline.errors import ConfigError
 from torn_pipeline.settings import Settings
 from torn_pipeline_tests.dagster.running import ROOT
@@ -38,7 +38,7 @@ import sys
 import dagster
 before = set(sys.modules)
 from torn_pipeline.definitions import defs
-defs.load_fn().get_repository_def()
+defs().get_repository_def()
 new = set(sys.modules) - before
 print(sorted(name for name in new if name.startswith({HEAVY!r})))
 print("torn_pipeline.assets" in new)
@@ -99,14 +99,13 @@ def test_dagsters_own_tool_validates_the_workspace(tmp_path: Path) -> None:
     assert "Validation successful for code location torn_pipeline" in done.stdout + done.stderr
 
 
-def test_the_code_location_says_what_is_wrong_with_the_config(tmp_path: Path) -> None:
+def test_the_code_location_says_what_is_wrong_with_the_config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     config = tmp_path / "pipeline.yaml"
     config.write_text(BROKEN, encoding="utf-8")
+    monkeypatch.setenv("TORN_CONFIG", str(config))
 
-    done = run("", tmp_path, "-m", "dagster", "definitions", "validate", "-w", str(ROOT / "workspace.yaml"), TORN_CONFIG=str(config))
-
-    assert done.returncode == 1
-    assert f"{config}:2: endpoints.Wrong Name.name" in done.stdout + done.stderr
+    with pytest.raises(ConfigError, match=r"pipeline\.yaml:2: endpoints\.Wrong Name\.name"):
+        defs()
 
 
 def test_dagster_accepts_the_instances_settings(tmp_path: Path) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
@@ -16,7 +16,7 @@ from torn_pipeline.definitions import build_defs
 from torn_pipeline.resources import told_to_dagster
 from torn_pipeline.simulator import ErrorCode, HttpStatus
 from torn_pipeline.warehouse.duckdb import DuckDBWarehouse
-from torn_pipeline_tests.dagster.running import ENDPOINTS, Platform
+from torn_pipeline_tests.dagster.running import Platform, open_platform
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -73,8 +73,22 @@ def crimes_of(platform: Platform, faction: int = FIRST) -> list[dict[str, Any]]:
 # --- a run that succeeds -----------------------------------------------------------------------------------
 
 
-def test_a_run_materializes_the_answer_and_its_tables_and_says_what_it_did(platform: Platform) -> None:
-    result = platform.run("faction_crimes")
+@dataclass(frozen=True)
+class Done:
+    """A run that succeeded, to be looked at."""
+
+    platform: Platform
+    result: dg.ExecuteInProcessResult
+
+
+@pytest.fixture(scope="module")
+def done(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Done]:
+    with open_platform(tmp_path_factory.mktemp("done")) as platform:
+        yield Done(platform, platform.run("faction_crimes"))
+
+
+def test_a_run_materializes_the_answer_and_its_tables_and_says_what_it_did(done: Done) -> None:
+    platform, result = done.platform, done.result
 
     assert result.success
     assert list(materialized(result)) == ["raw/faction_crimes", *(f"torn/{table}" for table in CRIMES)]
@@ -89,8 +103,8 @@ def test_a_run_materializes_the_answer_and_its_tables_and_says_what_it_did(platf
     assert slots["fetch_id"] == fetched["fetch_id"]
 
 
-def test_the_metadata_leads_to_the_landed_bytes_and_shows_the_first_rows(platform: Platform) -> None:
-    result = platform.run("faction_crimes")
+def test_the_metadata_leads_to_the_landed_bytes_and_shows_the_first_rows(done: Done) -> None:
+    platform, result = done.platform, done.result
 
     fetched, crimes = metadata(result, "raw/faction_crimes"), metadata(result, "torn/faction_crimes")
     pipeline = platform.pipeline
@@ -107,14 +121,21 @@ def test_the_metadata_leads_to_the_landed_bytes_and_shows_the_first_rows(platfor
     assert {row["_fetch_id"] for row in platform.rows("faction_crimes")} == {fetched["fetch_id"]}
 
 
-def test_every_check_of_every_table_is_told_and_passes(platform: Platform) -> None:
-    result = platform.run("faction_crimes")
+def test_every_check_of_every_table_is_told_and_passes(done: Done) -> None:
+    found = checks(done.result)
 
-    assert {key: one.passed for key, one in checks(result).items()} == {
-        (table, name): True for table in CRIMES for name in ("contract", "rules")
-    }
-    assert {one.metadata["account"].value for one in checks(result).values()} == {"default"}
-    assert {one.metadata["fetch_id"].value for one in checks(result).values()} == {metadata(result, "raw/faction_crimes")["fetch_id"]}
+    assert {key: one.passed for key, one in found.items()} == {(table, name): True for table in CRIMES for name in ("contract", "rules")}
+    assert {one.metadata["account"].value for one in found.values()} == {"default"}
+    assert {one.metadata["fetch_id"].value for one in found.values()} == {metadata(done.result, "raw/faction_crimes")["fetch_id"]}
+
+
+def test_a_check_is_about_the_materialization_of_its_own_run(platform: Platform) -> None:
+    platform.run("faction_members")
+
+    result = platform.run("faction_members")
+
+    about = [one.target_materialization_data for one in checks(result).values()]
+    assert [None if one is None else one.run_id for one in about] == [result.run_id] * 2
 
 
 def test_a_second_run_counts_what_it_replaced(platform: Platform) -> None:
@@ -288,9 +309,9 @@ def test_an_account_without_a_key_leaves_the_other_account_alone(platform: Platf
 def test_one_endpoint_in_trouble_leaves_the_others_alone(platform: Platform) -> None:
     platform.simulator.faults.append(HttpStatus(path="/faction/crimes", status=500, times=100))
 
-    success = {name: platform.run(name).success for name in ENDPOINTS}
+    success = {name: platform.run(name).success for name in ("faction_crimes", "faction_members", "torn_items")}
 
-    assert success == {name: name != "faction_crimes" for name in ENDPOINTS}
+    assert success == {"faction_crimes": False, "faction_members": True, "torn_items": True}
     assert len(platform.rows("faction_members")) == 12
 
 

@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 import dagster as dg
 import pytest
 
+from torn_pipeline.definitions import build_defs
+from torn_pipeline.settings import Settings
 from torn_pipeline_tests.dagster.graph import schedules
-from torn_pipeline_tests.dagster.running import ENDPOINTS, Platform
+from torn_pipeline_tests.dagster.running import ENDPOINTS, Platform, write_config
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 TICK = datetime(2026, 4, 29, 12, 30, tzinfo=UTC)
 
@@ -35,10 +41,11 @@ def tick(platform: Platform, endpoint: str, at: datetime = TICK) -> list[dg.RunR
         ("P1D", ["0 0 * * *"]),
     ],
 )
-def test_the_frequency_of_the_config_becomes_crons(platform: Platform, frequency: str, crons: list[str]) -> None:
-    platform.reload(faction_crimes={"frequency": frequency})
+def test_the_frequency_of_the_config_becomes_crons(tmp_path: Path, frequency: str, crons: list[str]) -> None:
+    config = write_config(tmp_path, defaults={}, endpoints={"faction_crimes": {"frequency": frequency}})
+    definitions = build_defs(Settings(config=config))
 
-    schedule = platform.defs.resolve_schedule_def("faction_crimes_schedule")
+    schedule = definitions.resolve_schedule_def("faction_crimes_schedule")
     assert schedule.cron_schedule == crons
     assert schedule.execution_timezone == "UTC"
 
