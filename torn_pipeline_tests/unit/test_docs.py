@@ -24,6 +24,7 @@ COMMAND = re.compile(r"\btorn-pipeline (?P<name>[a-z][a-z-]*)")
 TARGET = re.compile(r"\bmake (?P<name>[a-z]+)")
 HELP = re.compile(r"^(?P<name>[a-z]+):.*## ", re.MULTILINE)
 VARIABLE = re.compile(r"(?:TORN|DAGSTER)_[A-Z_]*[A-Z]")
+PLACE = re.compile(r"(?:torn_pipeline|torn_pipeline_tests|docs|bench)/[\w./-]*")
 TABLE_ROW = re.compile(r"^\| (?P<first>`[^|]+) \|", re.MULTILINE)
 
 named = pytest.mark.parametrize("document", DOCUMENTS, ids=lambda document: str(document.relative_to(ROOT)))
@@ -61,6 +62,12 @@ def test_links_lead_somewhere(document: Path) -> None:
         if not target.exists() or (anchor and anchor not in anchors_of(target)):
             broken.append(match["target"])
     assert not broken, f"{document} links to what is not there"
+
+
+@named
+def test_named_files_and_folders_exist(document: Path) -> None:
+    named_places = {match["code"] for match in CODE.finditer(FENCED.sub("", text_of(document))) if PLACE.fullmatch(match["code"])}
+    assert {place for place in named_places if not (ROOT / place).exists()} == set()
 
 
 @named
