@@ -192,6 +192,7 @@ class _Group:
         self.add_new_fields = add_new_fields
         self.key_columns = [column for column in self.root.columns if column.name in self.root.root_key and column.role is Role.OWN]
         self.key_paths = [column.path for column in self.key_columns]
+        self.is_keyed = bool(self.key_paths) or self.root.shape is Shape.MAP
         fields = self.root.element.fields if isinstance(self.root.element, Object) else ()
         self.first_list = next((node.name for node in fields if isinstance(node, Array)), "")
         self.continued = next((table.name for table in tables if table.parent == self.root.name and table.path == (self.first_list,)), "")
@@ -210,12 +211,12 @@ class _Group:
         seen: set[object] = set()
         piece = _Piece(self)
         offset = 0
-        for body, content in _read_ahead(bodies[::-1] if self.key_paths and not in_order else bodies):
+        for body, content in _read_ahead(bodies[::-1] if self.is_keyed and not in_order else bodies):
             elements, places, beside = self._rows(body, content, piece)
             indexes = list(range(offset, offset + len(elements)))
             offset += len(elements)
-            if self.key_paths:
-                kept = self._first_seen(elements, seen)
+            if self.is_keyed:
+                kept = self._first_seen(self._keys(elements) if self.key_paths else places, seen)
                 if len(kept) < len(elements):
                     piece.repeated += len(elements) - len(kept)
                     elements, places, indexes = ([values[i] for i in kept] for values in (elements, places, indexes))
@@ -232,9 +233,8 @@ class _Group:
         if piece.elements or piece.repeated or piece.found:
             yield piece
 
-    def _first_seen(self, elements: list[Any], seen: set[object]) -> list[int]:
+    def _first_seen(self, keys: list[Any], seen: set[object]) -> list[int]:
         """The places of the elements to keep: from the end, each key once; a row without a usable key stays, for its reason to be found."""
-        keys = self._keys(elements)
         usable = [place for place, key in enumerate(keys) if key is not None]
         if len(usable) == len(keys) == len(set(keys)) and seen.isdisjoint(keys):
             seen.update(keys)
@@ -597,7 +597,7 @@ class _Run:
                 lacking[name] = 0 if name in keys else len(values)
             except KeyError:
                 columns[name] = [value.get(name) for value in values]
-                lacking[name] = sum(name not in value for value in values)
+                lacking[name] = len([value for value in values if name not in value])
         for key in sorted(keys.difference(reader.expected), key=lambda key: (snake_case(key) != key, key)):
             others = [value.get(key) for value in values]
             twin = reader.by_snake.get(snake_case(key))
@@ -618,19 +618,22 @@ class _Run:
     def _note_beside_older(self, reader: _Reader, key: str, values: list[Any]) -> None:
         """Of an object that holds older paths, report what they do not cover."""
         covered = reader.older[key]
-        rest = [_without(value, covered) for value in values]
-        if () not in covered and any(rest):
-            self._note_new((*reader.path, key), json_path((key,), reader.generic), rest, sum(bool(value) for value in rest))
+        rest = [] if () in covered else [_without(value, covered) for value in values]
+        if any(rest):
+            self._note_new((*reader.path, key), json_path((key,), reader.generic), rest, sum(map(bool, rest)))
 
     # --- what differs ----------------------------------------------------------------------------------
 
     def _first_not_null(self, newer: list[Any], older: list[Any], path: str) -> list[Any]:
-        different = [(new, old) for new, old in zip(newer, older, strict=True) if new is not None and old is not None and new != old]
+        unequal = [(new, old) for new, old in zip(newer, older, strict=True) if new != old]
+        different = [(new, old) for new, old in unequal if new is not None and old is not None]
         if different:
             new, old = different[0]
             self.findings.add(
                 Finding(Kind.OLDER_DIFFERS, self.table.name, path, json_type(old), len(different), f"{show(old)} beside {show(new)}")
             )
+        if len(different) == len(unequal):  # nothing to fill in
+            return newer
         return [old if new is None else new for new, old in zip(newer, older, strict=True)]
 
     def _note_new(self, path: Path, generic: str, values: list[Any], count: int) -> None:
@@ -666,7 +669,7 @@ class _Run:
         found = [(older, others) for older in column.older if (others := self._older(older)) is not None]
         for older, others in found:
             values = self._first_not_null(values, others, json_path(older, self.table.json_path))
-        if found:
+        if found and None in values:
             objects, null = self.objects[column.path[:-1]]
             empty = [holder for holder, value in zip(objects, values, strict=True) if value is None]
             absent = sum(holder is null for holder in empty)
@@ -687,7 +690,8 @@ class _Run:
         for depth in range(len(path) - 1, -1, -1):
             objects, keys = self.uneven.get(path[:depth], ((), ()))
             if path[depth] in keys:
-                return [value_at(value, path[depth:]) for value in objects]
+                values = [value.get(path[depth]) for value in objects]
+                return values if depth + 1 == len(path) else [value_at(value, path[depth + 1 :]) for value in values]
         return None
 
     def _source(self, column: Column, row: int) -> Path:
