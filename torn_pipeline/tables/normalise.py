@@ -306,7 +306,6 @@ class _Group:
 
     def _object_piece(self, bodies: Sequence[Body]) -> _Piece:
         """The one object, with its first list continued by the later pages."""
-        name = self.first_list
         piece = _Piece(self)
         for body, content in _read_ahead(bodies):
             decoded = _decode(body, content)
@@ -314,14 +313,20 @@ class _Group:
             element = value_at(decoded, self.root.path)
             if not isinstance(element, dict):
                 raise self._refused(body, element)
-            if piece.elements:
-                _continue(piece, name, element.get(name), body)
-                continue
-            piece.elements = self._with_siblings([element], decoded)
-            piece.raw_ids, piece.places, piece.indexes, piece.beside = [body.raw_id], [0], [0], [self._unknown(decoded, piece)]
-            entries = element.get(name)
-            piece.entries = [body.raw_id] * len(entries) if isinstance(entries, list) else []
+            entries = self._pop_list(element)
+            if not piece.elements:
+                piece.elements = self._with_siblings([element], decoded)
+                piece.raw_ids, piece.places, piece.indexes, piece.beside = [body.raw_id], [0], [0], [self._unknown(decoded, piece)]
+            if entries is not None:
+                _continue(piece, self.first_list, entries, body)
         return piece
+
+    def _pop_list(self, element: dict[str, Any]) -> object:
+        """Take the list that pages continue out of an object, where there is one."""
+        for key in (self.first_list, *element):
+            if self.first_list and snake_case(key) == snake_case(self.first_list) and element.get(key) is not None:
+                return element.pop(key)
+        return None
 
     # --- from a piece to frames -----------------------------------------------------------------------
 
@@ -374,15 +379,13 @@ def _read_ahead(bodies: Sequence[Body]) -> Iterator[tuple[Body, bytes]]:
 
 
 def _continue(piece: _Piece, name: str, more: object, body: Body) -> None:
-    """Append what a later page has of the object's list; what is no list takes its place, to be found wrong there."""
-    element = piece.elements[0]
+    """Append what a page has of the object's list; what is no list takes its place, to be found wrong there."""
+    (element,) = piece.elements
     so_far = element.get(name) or []
-    if more is None or not isinstance(so_far, list):
-        return
-    if isinstance(more, list):
+    if isinstance(more, list) and isinstance(so_far, list):
         element[name] = so_far + more
         piece.entries += [body.raw_id] * len(more)
-    else:
+    elif isinstance(so_far, list):
         element[name], piece.entries = more, []
 
 
@@ -673,7 +676,8 @@ class _Run:
             objects, null = self.objects[column.path[:-1]]
             empty = [holder for holder, value in zip(objects, values, strict=True) if value is None]
             absent = sum(holder is null for holder in empty)
-            missing = sum(column.path[-1] not in holder for holder in empty)
+            name = column.path[-1]
+            missing = sum(name not in holder and snake_case(name) not in map(snake_case, holder) for holder in empty)
         series, wrong = to_series(column.name, values, column.type, node.type)
         for value in wrong:
             self._reject(value.row, self._source(column, value.row), value.reason)
