@@ -5,6 +5,7 @@ Everything deployment-specific comes from here; what is fetched and how comes fr
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 from dataclasses import dataclass, field
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 __all__ = ["DEFAULT_API_URL", "Settings"]
 
 DEFAULT_API_URL = "https://api.torn.com/v2"
+TORN_WINDOW = 60.0  # seconds in which Torn counts the calls of one user
 LOOPBACK_HOSTS = frozenset({"127.0.0.1", "::1", "localhost"})
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 LOG_FORMATS = ("text", "json")
@@ -44,7 +46,7 @@ class Settings:
     log_level: str = "INFO"
     log_format: str = "text"
     dagster_home: Path = Path("data/dagster")
-    rate_window: float = 60.0
+    rate_window: float = TORN_WINDOW
     keys: Mapping[str, tuple[str, ...]] = field(default_factory=dict, repr=False)
 
     @property
@@ -56,6 +58,11 @@ class Settings:
     def landing_url(self) -> str:
         """``TORN_LANDING``, or the folder ``landing`` in the data directory."""
         return self.landing or (self.data_dir / "landing").absolute().as_uri()
+
+    def key_id(self, account: str) -> str:
+        """Tells an account's first key from others without showing it: 16 hex digits, empty when there is no key."""
+        keys = self.keys.get(account, ())
+        return hashlib.blake2b(keys[0].encode(), digest_size=8, person=b"torn_pipeline").hexdigest() if keys else ""
 
     @property
     def secrets(self) -> tuple[str, ...]:
@@ -91,7 +98,7 @@ class Settings:
             log_level=(merged.get("TORN_LOG_LEVEL") or "INFO").upper(),
             log_format=(merged.get("TORN_LOG_FORMAT") or "text").lower(),
             dagster_home=Path(merged.get("DAGSTER_HOME") or data_dir / "dagster").absolute(),
-            rate_window=_seconds(merged, "TORN_RATE_WINDOW", 60.0, problems),
+            rate_window=_seconds(merged, "TORN_RATE_WINDOW", TORN_WINDOW, problems),
             keys=_keys(merged, problems),
         )
         problems += settings.problems()
@@ -133,6 +140,8 @@ class Settings:
             found.append(f"TORN_API_URL uses plain http to {url.hostname}, which would show the key on the way: use https")
         if url.username or url.password or url.query or url.fragment:
             found.append("TORN_API_URL must hold neither a user, a password, a query nor a fragment: keys belong in TORN_API_KEY")
+        if self.rate_window != TORN_WINDOW and not self.is_loopback:
+            found.append(f"TORN_RATE_WINDOW is {self.rate_window:g}: Torn itself counts in {TORN_WINDOW:g} s, unset it")
         if self.log_level not in LOG_LEVELS:
             found.append(f"TORN_LOG_LEVEL is {self.log_level!r}: use one of {', '.join(LOG_LEVELS)}")
         if self.log_format not in LOG_FORMATS:
