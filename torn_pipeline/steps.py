@@ -16,7 +16,9 @@ from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 import orjson
+from stamina.instrumentation import set_on_retry_hooks
 
+from torn_pipeline.accounts import refuse_renamed
 from torn_pipeline.config import StorageMode, load_config
 from torn_pipeline.errors import BodyRefused, ConfigError, LandingError, PipelineError, TooManyQuarantined, UsageError
 from torn_pipeline.landing import Fetch, Page, landing_from_url, new_fetch_id
@@ -114,10 +116,12 @@ def fetch(pipeline: Pipeline, endpoint: str, account: str, *, limit: int | None 
     fetch as it stands after each page.
 
     Raises:
+        ConfigError: when the account is one that fetched under another name before.
         PipelineError: when the fetch could not be completed; what came is landed, but no complete fetch.
     """
     plan = pipeline.plan(endpoint)
-    began = _begin(plan, account)
+    began = replace(_begin(plan, account), key_id=pipeline.settings.key_id(account))
+    refuse_renamed(pipeline, endpoint, account)
     fetched = began
     try:
         with closing(_client(pipeline, plan, account)) as client:
@@ -188,6 +192,8 @@ def _client(pipeline: Pipeline, plan: EndpointPlan, account: str) -> TornClient:
     settings, endpoint = pipeline.settings, plan.endpoint
     timeout = endpoint.timeout.total_seconds()
     settings.data_dir.mkdir(parents=True, exist_ok=True)
+    # The client tells of every retry itself; stamina's own hooks would write to stdout, among the data.
+    set_on_retry_hooks(())
     quota = Quota(settings.data_dir / "quota.sqlite", pipeline.config.defaults.rate_limit, settings.rate_window, hold=timeout)
     return TornClient(
         settings.api_url,

@@ -56,7 +56,7 @@ def run_endpoint(
     overrides: Sequence[str] = (),
     verbose: bool = False,
 ) -> RunOutcome:
-    """Run the job of an endpoint for one account; a failure is told in the outcome.
+    """Run the job of an endpoint for one account; a failure is told in the outcome, Ctrl-C goes through.
 
     ``overrides`` are ``PATH=VALUE`` of the config file. ``verbose`` lets Dagster log to stderr, tracebacks included.
     """
@@ -122,15 +122,24 @@ def _number(metadata: Mapping[str, dg.MetadataValue[Any]], name: str) -> int | N
 
 
 def _error(result: dg.ExecuteInProcessResult) -> str:
-    """One sentence: a failure's own, or which exception it was and where to read on."""
+    """One sentence: a failure's own, or which exception it was and where to read on.
+
+    Raises:
+        KeyboardInterrupt: when it was Ctrl-C, which Dagster makes a failure of the step.
+    """
     for event in result.all_events:
         if event.is_step_failure:
             failure = event.step_failure_data
             if failure.user_failure_data and failure.user_failure_data.description:
                 return failure.user_failure_data.description
             if failure.error is not None:
+                error = failure.error
+                while error.cause is not None:
+                    error = error.cause
+                if error.cls_name == dg.DagsterExecutionInterruptedError.__name__:
+                    raise KeyboardInterrupt
                 return (
-                    f"{event.step_key} failed in a way that nobody expected ({failure.error.cls_name}); "
+                    f"{event.step_key} failed in a way that nobody expected ({error.cls_name}); "
                     f"see run {result.run_id} in the UI, or run it again with --debug"
                 )
     return f"run {result.run_id} did not succeed; see it in the UI, or run it again with --debug"

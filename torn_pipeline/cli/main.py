@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from torn_pipeline.cli.accounts import rename_account
 from torn_pipeline.cli.check import check
 from torn_pipeline.cli.demo import demo
 from torn_pipeline.cli.materialize import materialize
@@ -41,7 +42,23 @@ def torn_pipeline() -> None:
     """
 
 
-for command in (check, demo, export, fetch, load, materialize, normalize, quarantine, replay, simulator, sql, status, validate):
+COMMANDS = (
+    check,
+    demo,
+    export,
+    fetch,
+    load,
+    materialize,
+    normalize,
+    quarantine,
+    rename_account,
+    replay,
+    simulator,
+    sql,
+    status,
+    validate,
+)
+for command in COMMANDS:
     torn_pipeline.add_command(command)
 
 

@@ -266,19 +266,21 @@ def load(session: Session, **options: Unpack[_Options]) -> int:
     With --input the file is landed first, as a complete fetch of its own. With --limit the rest of the fetch's rows stay
     as they are, and a later load without it loads them all.
     """
+    from torn_pipeline.steps import check_limit, check_mode
+
     with _asked(session, options) as asked:
+        check_mode(asked.pipeline, asked.plan)
+        if asked.limit is not None and not asked.dry_run:
+            check_limit(asked.plan)
         return asked.each_account(lambda account: _preview(asked, account) if asked.dry_run else _load(asked, account))
 
 
 def _load(asked: _Asked, account: str) -> None:
-    from torn_pipeline.steps import check_limit, check_mode, land_file, latest_fetch
+    from torn_pipeline.steps import land_file, latest_fetch
     from torn_pipeline.steps import load as load_step
     from torn_pipeline.steps import validate as validate_step
 
     plan, pipeline = asked.plan, asked.pipeline
-    check_mode(pipeline, plan)
-    if asked.limit is not None:
-        check_limit(plan)
     if asked.file is None:
         fetched = latest_fetch(pipeline, plan.endpoint.name, account)
     else:
@@ -296,11 +298,10 @@ def _load(asked: _Asked, account: str) -> None:
 
 def _preview(asked: _Asked, account: str) -> None:
     """What a load would write."""
-    from torn_pipeline.steps import check_mode, stored_columns, too_many
+    from torn_pipeline.steps import stored_columns, too_many
     from torn_pipeline.steps import validate as validate_step
 
     plan, pipeline = asked.plan, asked.pipeline
-    check_mode(pipeline, plan)
     fetched, bodies = asked.given(account)
     stored = stored_columns(pipeline)
     with validate_step(pipeline, fetched, bodies=bodies, limit=asked.limit) as prepared:

@@ -1,0 +1,90 @@
+"""``check`` on the console: every problem at once, and nothing written."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+from torn_pipeline_tests.e2e.console import files_below
+
+if TYPE_CHECKING:
+    from torn_pipeline_tests.e2e.console import Console
+
+
+def rewrite(console: Console, **sections: object) -> None:
+    path = console.folder / "config/pipeline.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | sections, indent=1))
+
+
+def test_all_is_well_and_nothing_is_written(console: Console) -> None:
+    before = files_below(console.folder)
+    result = console("check")
+    assert (result.status, result.err) == (0, "")
+    assert [line.split(": ok")[0] for line in result.out.splitlines()] == [
+        "config",
+        "keys",
+        "request budget",
+        "warehouse",
+        "landing",
+        "disk",
+    ]
+    assert "default 0.1" in result.out
+    assert files_below(console.folder) == before
+    assert console.simulator.calls == []
+
+
+def test_every_problem_is_told_at_once_with_its_line(console: Console) -> None:
+    rewrite(
+        console,
+        defaults={"rate_limit": 1},
+        endpoints=[
+            {"name": "faction_news", "path": "/faction/news", "frequency": "PT1M"},
+            {"name": "faction_balance", "path": "/faction/balance", "frequency": "PT1M", "storage_mode": "upsert"},
+            {"name": "faction_crimes", "path": "/faction/crimes", "frequency": "PT1M", "storage_mode": "upsert"},
+            {"name": "faction_crimes_slots", "path": "/faction/basic", "frequency": "PT1M"},
+        ],
+    )
+    del console.environment["TORN_API_KEY_SECOND"]
+    console.environment.update({"TORN_WAREHOUSE": "bigquery://project/dataset", "TORN_LANDING": "s3://bucket", "TORN_LOG_LEVEL": "LOUD"})
+    result = console("check")
+    assert result.status == 2
+    lines = result.err.splitlines()
+    for part in (
+        "TORN_LOG_LEVEL is 'LOUD'",
+        "there is no contract for /faction/news",
+        "have no key, so none can be told from another",
+        "writes the table faction_crimes_slots, as faction_crimes does with other rows",
+        "accounts.second: there is no key for it: put one into TORN_API_KEY_SECOND",
+        "the schedules need",
+        "TORN_WAREHOUSE names a bigquery warehouse",
+        "TORN_LANDING is s3://bucket",
+    ):
+        (line,) = [line for line in lines if part in line][:1]
+        assert line.startswith(("config/pipeline.json:", "TORN_")), line
+    assert len(lines) == 9  # the budget is told for both accounts
+
+
+def test_a_config_that_cannot_be_read_hides_no_other_problem(console: Console) -> None:
+    (console.folder / "config/pipeline.json").write_text('{"endpoints": [{"name": "Bad Name"}]}')
+    console.environment["TORN_LANDING"] = "nonsense"
+    result = console("check")
+    assert result.status == 2
+    assert "config/pipeline.json:1: " in result.err
+    assert "TORN_LANDING is 'nonsense'" in result.err
+
+
+def test_bad_surroundings_are_another_exit_status(console: Console) -> None:
+    (console.folder / "notes").write_text("not a database")
+    console.environment.update({"TORN_WAREHOUSE": "duckdb:///notes", "TORN_LANDING": (console.folder / "notes/landing").as_uri()})
+    result = console("check")
+    assert result.status == 1
+    first, second = result.err.splitlines()
+    assert first.endswith("notes is not a DuckDB database; move it away, or name another file in TORN_WAREHOUSE")
+    assert second.endswith("notes is not a folder; name another place")
+
+
+def test_a_key_that_is_mistaken_for_something_else_is_not_shown(console: Console) -> None:
+    console.environment["TORN_LANDING"] = f"https://{console.environment['TORN_API_KEY']}/"
+    result = console("check")
+    assert result.status == 2
+    assert console.environment["TORN_API_KEY"] not in result.out + result.err

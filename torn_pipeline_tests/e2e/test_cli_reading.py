@@ -1,0 +1,115 @@
+"""``status``, ``sql`` and ``export`` on the console."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import subprocess
+from typing import TYPE_CHECKING
+
+import polars as pl
+import pytest
+
+if TYPE_CHECKING:
+    from torn_pipeline_tests.e2e.console import Console
+
+
+@pytest.fixture
+def loaded(console: Console) -> Console:
+    """All crimes and items."""
+    for endpoint in ("faction_crimes", "torn_items"):
+        console("fetch", endpoint)
+        assert console("load", endpoint).status == 0
+    return console
+
+
+def test_status_before_and_after_the_first_fetch(console: Console) -> None:
+    never = console("status", "--debug")
+    assert (never.status, never.err) == (0, "")
+    assert never.row("faction_crimes", "second")[2] == "never"
+    assert not console.data.exists()
+    console("fetch", "faction_crimes", "--account", "second")
+    fetched = console("status").row("faction_crimes", "second")
+    assert fetched[2].endswith("Z")
+    assert fetched[3] == "0"  # quarantined; nothing is loaded yet
+    console("load", "faction_crimes", "--account", "second")
+    row = console("status").row("faction_crimes", "second")
+    assert row[3:5] == ["40", "0"]
+    assert row[5][14:16] in {"00", "15", "30", "45"}
+
+
+def test_status_of_a_disabled_endpoint(console: Console) -> None:
+    text = (console.folder / "config/pipeline.json").read_text()
+    (console.folder / "config/pipeline.json").write_text(text.replace('"name": "torn_items"', '"enabled": false, "name": "torn_items"'))
+    assert console("status").row("torn_items")[-1] == "disabled"
+
+
+def test_sql_in_each_format(loaded: Console) -> None:
+    query = "SELECT id, name, created_at, executed_at FROM faction_crimes WHERE _account = 'default' ORDER BY id LIMIT 2"
+    crimes = sorted(loaded.world.faction(40_832).crimes, key=lambda crime: crime["id"])[:2]
+    assert str(crimes[0]["id"]) in loaded("sql", query).out
+    rows = list(csv.DictReader(io.StringIO(loaded("sql", query, "--format", "csv").out)))
+    assert [(row["id"], row["name"]) for row in rows] == [(str(crime["id"]), crime["name"]) for crime in crimes]
+    assert json.loads(loaded("sql", query, "--format", "json").out)[0]["created_at"] == rows[0]["created_at"]
+    assert rows[0]["created_at"].endswith("Z")
+    assert loaded("sql", "SELECT 1 AS one WHERE false", "--format", "json").out == "[]\n"
+
+
+@pytest.mark.parametrize("query", ["DROP TABLE faction_crimes", "SELECT 1; SELECT 2", "SELECT * FROM nope", "SELEC 1"])
+def test_sql_only_reads_and_says_what_is_wrong(loaded: Console, query: str) -> None:
+    result = loaded("sql", query)
+    assert (result.status, result.out) == (1, "")
+    assert len(result.err.splitlines()) == 1
+    assert loaded("sql", "SELECT count(*) FROM faction_crimes").out.split()[-1] == "80"
+
+
+def test_sql_before_anything_was_loaded(console: Console) -> None:
+    result = console("sql", "SELECT 1")
+    assert result.status == 1
+    assert "run `torn-pipeline materialize` first" in result.err
+
+
+def test_export_in_each_format_says_the_same(loaded: Console) -> None:
+    as_csv = list(csv.DictReader(io.StringIO(loaded("export", "faction_crimes_slots").out)))
+    as_json = json.loads(loaded("export", "torn/faction_crimes_slots", "--format", "json").out)
+    loaded("export", "faction_crimes_slots", "--format", "parquet", "--to", "out/slots.parquet")
+    typed = pl.read_parquet(loaded.folder / "out/slots.parquet")
+    assert len(as_csv) == len(as_json) == typed.height > 0
+    assert [int(row["crime_id"]) for row in as_csv] == [row["crime_id"] for row in as_json] == typed["crime_id"].to_list()
+    assert typed["created_at"].dtype == pl.Datetime("us", "UTC")
+    assert as_json[0]["created_at"] == typed["created_at"][0].strftime("%Y-%m-%dT%H:%M:%SZ")
+    piped = loaded("export", "faction_crimes_slots", "--format", "parquet")
+    assert pl.read_parquet(io.BytesIO(piped.raw)).equals(typed)
+
+
+def test_export_to_a_file_leaves_no_half_of_one(loaded: Console) -> None:
+    assert loaded("export", "torn_items", "--format", "json", "--to", "items.json").out == ""
+    assert len(json.loads((loaded.folder / "items.json").read_text())) == 12
+    assert [path.name for path in loaded.folder.iterdir() if path.name.startswith(".")] == []
+    result = loaded("export", "torn_items", "--to", "items.json/more.csv")
+    assert result.status == 2
+    assert len(result.err.splitlines()) == 1
+
+
+def test_export_of_an_unknown_table_names_those_there_are(loaded: Console) -> None:
+    result = loaded("export", "nope")
+    assert (result.status, result.out) == (2, "")
+    assert "the tables are faction_crimes, faction_crimes_rewards_items, faction_crimes_slots, torn_items, " in result.err
+
+
+def test_a_reader_that_goes_away_is_no_error(loaded: Console) -> None:
+    query = "SELECT repeat('x', 1000) AS x FROM range(100000)"
+    with subprocess.Popen(  # noqa: S603 - the command is our own
+        loaded.command("sql", query, "--format", "csv"),
+        cwd=loaded.folder,
+        env=loaded.child_environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    ) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.readline()
+        process.stdout.close()
+        assert process.stderr.read() == b""
+        process.wait(60)
