@@ -38,4 +38,4 @@ def status(session: Session) -> int:
 
 
 def _moment(at: datetime | None) -> str:
-    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ") if at else ""
+    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%MZ") if at else ""

@@ -40,7 +40,7 @@ def bar(total: int, label: str) -> Iterator[Callable[[str], None]]:
 
 def draw(head: Sequence[str], rows: Sequence[Sequence[str]], right: Sequence[bool]) -> None:
     """Draw the table on the terminal at stdout."""
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
     for name, is_right in zip(head, right, strict=True):
         table.add_column(name, justify="right" if is_right else "left", overflow="fold")
     for row in rows:
