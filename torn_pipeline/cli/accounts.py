@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 import click
 
-from torn_pipeline import accounts
 from torn_pipeline.cli.options import Command
 
 if TYPE_CHECKING:
@@ -24,8 +23,8 @@ def rename_account(session: Session, *, old: str, new: str) -> int:
 
     Give the account its new name in the config first.
     """
-    from torn_pipeline.steps import open_pipeline
+    from torn_pipeline import steps
 
-    rows = accounts.rename_account(open_pipeline(session.settings()), old, new)
+    rows = steps.rename_account(steps.open_pipeline(session.settings()), old, new)
     session.say(f"{rows} rows of {old} are {new}'s now")
     return 0

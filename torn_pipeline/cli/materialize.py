@@ -38,12 +38,13 @@ def materialize(session: Session, *, names: Sequence[str], partition: str | None
     NAME is an endpoint or one of its tables; without a name all enabled endpoints are run. Each endpoint and account is a
     run of its own: one that fails leaves the others alone.
     """
-    from torn_pipeline.steps import check_mode, open_pipeline
+    from torn_pipeline.steps import check_mode, open_pipeline, refuse_renamed
 
     pipeline = open_pipeline(session.settings(), overrides)
     runs = chosen_runs(pipeline, names, partition)
-    for plan, _ in runs:
+    for plan, account in runs:
         check_mode(pipeline, plan)
+        refuse_renamed(pipeline, plan.endpoint.name, account)
     outcomes = run_all(session, pipeline.settings, runs, overrides)
     return tell_outcomes(session, outcomes)
 

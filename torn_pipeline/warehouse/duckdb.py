@@ -96,7 +96,7 @@ class DuckDBWarehouse:
         """Let every row of an account follow its new name, in one transaction; the number of rows of normalised tables.
 
         Raises:
-            WarehouseError: when the new name has rows already.
+            WarehouseError: when both names have rows in one table.
         """
         with self._transaction() as session:
             found = session.run(
@@ -105,8 +105,11 @@ class DuckDBWarehouse:
             )
             tables = [qualified(name) for (name,) in found]
             for table in tables:
-                if session.run(f"SELECT 1 FROM {table} WHERE _account = ? LIMIT 1", [new]):
-                    message = f"{table} has rows of the account {new!r} already: two accounts cannot become one, choose another name"
+                (held,) = session.run(
+                    f"SELECT count(*) FILTER (WHERE _account = ?), count(*) FILTER (WHERE _account = ?) FROM {table}", [old, new]
+                )
+                if all(held):
+                    message = f"{table} has rows of both {old!r} and {new!r}: two accounts cannot become one, choose another name"
                     raise WarehouseError(message)
             meta.rename_account(session, old, new)
             return sum(session.run(f"UPDATE {table} SET _account = ? WHERE _account = ?", [new, old])[0][0] for table in tables)

@@ -58,7 +58,7 @@ def _refuse(session: Session, load: Load) -> None:
         table, mode = other
         message = (
             f"table {table} was loaded with storage_mode {mode} and {fetch.endpoint} now says {load.mode}: "
-            f"rebuild it with `torn-pipeline replay {fetch.endpoint}`, or set the mode back"
+            f"rebuild it with `torn-pipeline replay {fetch.endpoint} --rebuild`, or set the mode back"
         )
         raise WarehouseError(message)
 

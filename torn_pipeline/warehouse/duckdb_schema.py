@@ -145,7 +145,7 @@ def _create_or_extend(session: Session, live: LiveTable, run_id: str) -> None:
             there = _WORDS.get(live.columns[name], live.columns[name])
             message = (
                 f"column {name} of table {table.name} is {there} in the warehouse and {_WORDS[duckdb_type]} in the contract; "
-                "columns are never narrowed: rebuild the table with `torn-pipeline replay`"
+                "columns are never narrowed: rebuild the table with `torn-pipeline replay ENDPOINT --rebuild`"
             )
             raise WarehouseError(message)
 

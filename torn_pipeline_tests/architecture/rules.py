@@ -31,7 +31,6 @@ LAYERS = (
     "warehouse",
     "ops",
     "steps",
-    "accounts",
     "checks",
     "resources",
     "assets",

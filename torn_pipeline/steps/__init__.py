@@ -1,0 +1,43 @@
+"""The road itself: fetch, normalize, validate, load, replay. What the console script and the assets share.
+
+Here belongs what one step does, one module each. A step is a function of the one before it and the config;
+none knows who called it. One that fails raises a :class:`torn_pipeline.errors.PipelineError` and leaves the
+tables as they were. Not here: how the API, the landing or a warehouse work. ``cli`` and the Dagster side may
+import it, and do so when a step runs: it loads all that a step needs.
+"""
+
+from torn_pipeline.steps.accounts import refuse_renamed, rename_account
+from torn_pipeline.steps.context import Pipeline, open_pipeline
+from torn_pipeline.steps.fetching import fetch, land_file, read_file
+from torn_pipeline.steps.loading import check_limit, check_mode, load, load_of, too_many
+from torn_pipeline.steps.preparing import latest_fetch, normalize, validate
+from torn_pipeline.steps.replaying import Outcome, landed_fetches, rebuild, replay
+from torn_pipeline.steps.retrying import Retried, retry
+from torn_pipeline.steps.states import EndpointState, states, stored_columns
+
+__all__ = [
+    "EndpointState",
+    "Outcome",
+    "Pipeline",
+    "Retried",
+    "check_limit",
+    "check_mode",
+    "fetch",
+    "land_file",
+    "landed_fetches",
+    "latest_fetch",
+    "load",
+    "load_of",
+    "normalize",
+    "open_pipeline",
+    "read_file",
+    "rebuild",
+    "refuse_renamed",
+    "rename_account",
+    "replay",
+    "retry",
+    "states",
+    "stored_columns",
+    "too_many",
+    "validate",
+]

@@ -1,0 +1,62 @@
+"""What every step needs to know of its surroundings."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from torn_pipeline.config import load_config
+from torn_pipeline.errors import UsageError
+from torn_pipeline.landing import Fetch, landing_from_url
+from torn_pipeline.plan import EndpointPlan, plan_of
+from torn_pipeline.warehouse import warehouse_from_url
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from torn_pipeline.config import PipelineConfig
+    from torn_pipeline.landing import Landing
+    from torn_pipeline.settings import Settings
+    from torn_pipeline.warehouse import Warehouse
+
+__all__ = ["Pipeline", "Tell", "open_pipeline"]
+
+
+Tell = Callable[[Fetch], None]
+"""Hears of a fetch as it stands."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pipeline:
+    """Everything a step needs to know of its surroundings."""
+
+    settings: Settings
+    config: PipelineConfig
+    landing: Landing
+    warehouse: Warehouse
+
+    def plan(self, endpoint: str) -> EndpointPlan:
+        """What follows from the config of one endpoint.
+
+        Raises:
+            UsageError: when there is no such endpoint.
+            ConfigError: when it has no contract, or one that its storage mode does not suit.
+        """
+        try:
+            found = self.config.endpoint(endpoint)
+        except KeyError as error:
+            names = ", ".join(sorted(known.name for known in self.config.endpoints))
+            message = f"there is no endpoint {endpoint!r} in {self.settings.config}; it has {names}"
+            raise UsageError(message) from error
+        return plan_of(found, self.config)
+
+
+def open_pipeline(settings: Settings, overrides: Sequence[str] = ()) -> Pipeline:
+    """The pipeline that the environment and the config file describe; ``overrides`` are ``PATH=VALUE`` of the config.
+
+    Raises:
+        ConfigError: with one line for each problem.
+    """
+    config = load_config(settings, overrides)
+    return Pipeline(settings, config, landing_from_url(settings.landing_url), warehouse_from_url(settings.warehouse, settings.data_dir))

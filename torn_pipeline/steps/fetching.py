@@ -1,0 +1,174 @@
+"""Fetch: ask the API, land what it answers, and say whether it is complete."""
+
+from __future__ import annotations
+
+import logging
+from contextlib import closing
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import orjson
+from stamina.instrumentation import set_on_retry_hooks
+
+from torn_pipeline.errors import BodyRefused, PipelineError, UsageError
+from torn_pipeline.landing import Fetch, Page, new_fetch_id
+from torn_pipeline.steps.accounts import refuse_renamed
+from torn_pipeline.tables.normalise import Body
+from torn_pipeline.torn import Listing, Quota, TornClient, fetch_list
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from torn_pipeline.plan import EndpointPlan
+    from torn_pipeline.steps.context import Pipeline, Tell
+
+__all__ = ["fetch", "land_file", "read_file"]
+
+_log = logging.getLogger(__name__)
+
+
+def fetch(pipeline: Pipeline, endpoint: str, account: str, *, limit: int | None = None, tell: Tell | None = None) -> Fetch:
+    """Ask the API for an endpoint, all pages, and land every response as received.
+
+    With ``limit`` it stops once so many rows came; such a fetch is not complete. ``tell`` hears of the
+    fetch as it stands after each page.
+
+    Raises:
+        ConfigError: when the account is one that fetched under another name before.
+        PipelineError: when the fetch could not be completed; what came is landed, but no complete fetch.
+    """
+    plan = pipeline.plan(endpoint)
+    began = replace(_begin(plan, account), key_id=pipeline.settings.key_id(account))
+    refuse_renamed(pipeline, endpoint, account)
+    fetched = began
+    try:
+        with closing(_client(pipeline, plan, account)) as client:
+            for page in fetch_list(client, plan.endpoint.path, plan.endpoint.params, _listing(plan)):
+                fetched = began if page.number == 0 else fetched
+                fetched = _with_page(pipeline, fetched, page.answer.content, page.answer.url, page.answer.received_at, page.rows)
+                fetched = replace(fetched, repeated=fetched.repeated + page.repeated)
+                if tell:
+                    tell(fetched)
+                if limit is not None and fetched.rows >= limit:
+                    return _end(pipeline, fetched, error=f"stopped after {fetched.rows} rows as asked")
+    except PipelineError as error:
+        _end(pipeline, fetched, error=str(error))
+        raise
+    return _end(pipeline, replace(fetched, complete=True))
+
+
+def land_file(pipeline: Pipeline, endpoint: str, account: str, file: Path) -> Fetch:
+    """Land a response body from a file, as a complete fetch of its own.
+
+    Raises:
+        UsageError: when the file cannot be read.
+        BodyRefused: when it does not hold the endpoint's body.
+    """
+    fetched, body = read_file(pipeline, endpoint, account, file)
+    page = fetched.pages[0]
+    began = replace(fetched, pages=(), rows=0)
+    return _end(pipeline, _with_page(pipeline, began, body.read(), page.url, page.received_at, page.rows))
+
+
+def read_file(pipeline: Pipeline, endpoint: str, account: str, file: Path) -> tuple[Fetch, Body]:
+    """A response body from a file as the fetch that it would be if it were landed; nothing is written.
+
+    Raises:
+        UsageError: when the file cannot be read.
+        BodyRefused: when it does not hold the endpoint's body.
+    """
+    plan = pipeline.plan(endpoint)
+    content = read_body(plan, file)
+    rows = plan.count_rows(orjson.loads(content))
+    began = _begin(plan, account)
+    url = file.absolute().as_uri()
+    page = Page(raw_id=url, url=url, received_at=began.fetched_at, size=len(content), sha256="", rows=rows)
+    return replace(began, pages=(page,), rows=rows, complete=True), Body(page.raw_id, lambda: content)
+
+
+def read_body(plan: EndpointPlan, file: Path) -> bytes:
+    """A response body from a file, held against the contract.
+
+    Raises:
+        UsageError: when the file cannot be read.
+        BodyRefused: when it does not hold the endpoint's body.
+    """
+    try:
+        content = file.read_bytes()
+        body = orjson.loads(content)
+    except OSError as error:
+        message = f"{file} cannot be read: {error.strerror}; check the path"
+        raise UsageError(message) from error
+    except orjson.JSONDecodeError as error:
+        message = f"{file}:{error.lineno}: not JSON: {error.msg}; give a response body as the API answered it"
+        raise BodyRefused(message) from error
+    plan.check_body(body)
+    return content
+
+
+def _client(pipeline: Pipeline, plan: EndpointPlan, account: str) -> TornClient:
+    settings, endpoint = pipeline.settings, plan.endpoint
+    timeout = endpoint.timeout.total_seconds()
+    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    # The client tells of every retry itself; stamina's own hooks would write to stdout, among the data.
+    set_on_retry_hooks(())
+    quota = Quota(settings.data_dir / "quota.sqlite", pipeline.config.defaults.rate_limit, settings.rate_window, hold=timeout)
+    return TornClient(
+        settings.api_url,
+        keys=settings.keys.get(account, ()),
+        account=account,
+        quota=quota,
+        timeout=timeout,
+        max_retries=endpoint.max_retries,
+        retry_delay=endpoint.retry_delay.total_seconds(),
+    )
+
+
+def _listing(plan: EndpointPlan) -> Listing:
+    return Listing(check_body=plan.check_body, root=plan.root_key, page_size=plan.contract.page_size, key_of=plan.key_of)
+
+
+def _begin(plan: EndpointPlan, account: str) -> Fetch:
+    now = datetime.now(UTC)
+    endpoint = plan.endpoint
+    if account not in endpoint.accounts:
+        message = f"endpoint {endpoint.name} is not fetched with the account {account!r}; it has {', '.join(endpoint.accounts)}"
+        raise UsageError(message)
+    return Fetch(
+        fetch_id=new_fetch_id(now),
+        endpoint=endpoint.name,
+        account=account,
+        path=endpoint.path,
+        params=dict(endpoint.params),
+        fetched_at=now,
+        ended_at=now,
+        pages=(),
+        rows=0,
+        complete=False,
+    )
+
+
+def _with_page(pipeline: Pipeline, fetched: Fetch, content: bytes, url: str, received_at: datetime, rows: int) -> Fetch:
+    page = pipeline.landing.put(fetched.endpoint, fetched.account, fetched.fetched_at, content, url=url, received_at=received_at, rows=rows)
+    return replace(fetched, pages=(*fetched.pages, page), rows=fetched.rows + rows)
+
+
+def _end(pipeline: Pipeline, fetched: Fetch, error: str = "") -> Fetch:
+    """Write down what the fetch was: in the landing, which decides, and in the warehouse, which shows it."""
+    ended = replace(fetched, ended_at=datetime.now(UTC), error=error)
+    pipeline.landing.close(ended)
+    try:
+        pipeline.warehouse.record_fetch(ended)
+    except PipelineError as failure:
+        _log.warning("the fetch %s is landed, but not in torn_meta.fetches yet: %s", ended.fetch_id, failure)
+    _log.info(
+        "fetched %s for %s: %d rows in %d pages%s",
+        ended.endpoint,
+        ended.account,
+        ended.rows,
+        len(ended.pages),
+        "" if ended.complete else ", not complete",
+        extra={"fetch_id": ended.fetch_id, "endpoint": ended.endpoint, "account": ended.account, "rows": ended.rows},
+    )
+    return ended

@@ -1,0 +1,90 @@
+"""Replay: the tables once more from the landing."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from torn_pipeline.errors import TooManyQuarantined
+from torn_pipeline.steps.loading import load, load_of, too_many
+from torn_pipeline.steps.preparing import validate
+from torn_pipeline.warehouse import Load, Receipt
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+    from datetime import date
+
+    from torn_pipeline.landing import Fetch
+    from torn_pipeline.steps.context import Pipeline, Tell
+
+__all__ = ["Outcome", "landed_fetches", "rebuild", "replay"]
+
+
+Outcome = Receipt | TooManyQuarantined
+"""What came of loading a fetch: what was done, or why it was refused."""
+
+
+def landed_fetches(pipeline: Pipeline, endpoints: Iterable[str], *, since: date | None = None) -> list[Fetch]:
+    """The complete fetches of the endpoints in the landing, oldest first; since a day (UTC) when given."""
+    found = [fetched for endpoint in endpoints for fetched in pipeline.landing.fetches(pipeline.plan(endpoint).endpoint.name, since=since)]
+    return sorted(found, key=lambda fetched: (fetched.fetched_at, fetched.fetch_id))
+
+
+def replay(
+    pipeline: Pipeline,
+    endpoints: Sequence[str],
+    *,
+    since: date | None = None,
+    run_id: str = "",
+    tell: Tell | None = None,
+) -> Iterator[tuple[Fetch, Outcome]]:
+    """Load every landed fetch of the endpoints again, oldest first, without a call; yields each as it is done.
+
+    A fetch with too many broken roots is not loaded, and the next one follows. ``tell`` hears of each fetch before
+    it is loaded.
+
+    Raises:
+        PipelineError: as :func:`validate` and :func:`load`; the fetches before it stay loaded.
+    """
+    for fetched in landed_fetches(pipeline, endpoints, since=since):
+        if tell:
+            tell(fetched)
+        outcome: Outcome
+        with validate(pipeline, fetched) as prepared:
+            try:
+                outcome = load(pipeline, fetched, prepared, run_id=run_id)
+            except TooManyQuarantined as error:
+                outcome = error
+        yield fetched, outcome
+
+
+def rebuild(pipeline: Pipeline, endpoints: Sequence[str], *, run_id: str = "", tell: Tell | None = None) -> list[tuple[Fetch, Outcome]]:
+    """Empty the tables of the endpoints and load their landed fetches anew, oldest first, all in one transaction.
+
+    This is what follows a changed ``storage_mode`` or a column of another type. A fetch with too many broken roots
+    is not loaded. ``tell`` hears of each fetch before it is loaded.
+
+    Raises:
+        PipelineError: as :func:`validate` and :func:`load`; then the tables are as they were.
+    """
+    taken: list[Fetch] = []
+    refused: list[tuple[Load, TooManyQuarantined]] = []
+
+    def loads() -> Iterator[Load]:
+        for fetched in landed_fetches(pipeline, endpoints):
+            if tell:
+                tell(fetched)
+            plan = pipeline.plan(fetched.endpoint)
+            with validate(pipeline, fetched) as prepared:
+                work = load_of(plan, fetched, prepared, run_id)
+                if reason := too_many(plan, prepared):
+                    refused.append((replace(work, batches=()), TooManyQuarantined(reason)))
+                else:
+                    taken.append(fetched)
+                    yield work
+
+    emptied = {endpoint: pipeline.plan(endpoint).tables for endpoint in endpoints}
+    receipts = pipeline.warehouse.load_all(loads(), rebuild=emptied, run_id=run_id)
+    for work, _ in refused:
+        pipeline.warehouse.quarantine(work)
+    return [*zip(taken, receipts, strict=True), *((work.fetch, error) for work, error in refused)]

@@ -1,0 +1,71 @@
+"""What is there: by endpoint and account, and by table."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from datetime import datetime, timedelta
+
+    from torn_pipeline.steps.context import Pipeline
+
+__all__ = ["EndpointState", "states", "stored_columns"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EndpointState:
+    """Where one endpoint of the config stands for one account: ``rows`` of its root table; ``None`` where there is no such thing yet.
+
+    ``next_run`` is ``None`` for a disabled endpoint.
+    """
+
+    endpoint: str
+    account: str
+    fetched_at: datetime | None
+    rows: int | None
+    quarantined: int
+    next_run: datetime | None
+
+
+def states(pipeline: Pipeline, now: datetime) -> list[EndpointState]:
+    """Where every endpoint of the config stands at ``now`` (UTC), by endpoint and account."""
+    known = {(state.endpoint, state.account): state for state in pipeline.warehouse.status()}
+    found = []
+    for endpoint in pipeline.config.endpoints:
+        for account in endpoint.accounts:
+            state = known.get((endpoint.name, account))
+            found.append(
+                EndpointState(
+                    endpoint=endpoint.name,
+                    account=account,
+                    fetched_at=state.fetched_at if state else None,
+                    rows=state.rows.get(endpoint.table) if state else None,
+                    quarantined=state.quarantined if state else 0,
+                    next_run=_next_run(endpoint.frequency, now) if endpoint.enabled else None,
+                )
+            )
+    return found
+
+
+def _next_run(frequency: timedelta, now: datetime) -> datetime:
+    """The next multiple of a frequency since midnight UTC; frequencies divide a day."""
+    midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
+    return midnight + ((now - midnight) // frequency + 1) * frequency
+
+
+def stored_columns(pipeline: Pipeline) -> dict[str, list[str]]:
+    """The columns of every normalised table in the warehouse, by table; empty before the first fetch.
+
+    Raises:
+        PipelineError: when the warehouse cannot be read.
+    """
+    if pipeline.warehouse.fetches().is_empty():
+        return {}
+    found = pipeline.warehouse.query(
+        "SELECT table_name, column_name FROM information_schema.columns WHERE table_schema = 'torn' ORDER BY table_name, ordinal_position"
+    )
+    columns: dict[str, list[str]] = {}
+    for row in found.to_pylist():
+        columns.setdefault(row["table_name"], []).append(row["column_name"])
+    return columns
