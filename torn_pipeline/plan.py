@@ -93,12 +93,17 @@ class EndpointPlan:
         """How many rows of the root a body has."""
         return len(body[self.root_key]) if self.root_key and self.root.shape is not Shape.OBJECT else 1
 
-    def find_root(self, body: Mapping[str, Any], key: Mapping[str, object]) -> bytes:
-        """The JSON of the root with that key in a landed body."""
-        rows = value_at(body, self.root.path)
-        if self.root.shape is Shape.LIST:
-            own = {name: self.root.column(name).path for name in key if self.root.column(name).role is Role.OWN}
-            rows = next((row for row in rows if all(value_at(row, path) == key[name] for name, path in own.items())), None)
+    def find_root(self, body: Mapping[str, Any], key: Mapping[str, object], root: str = "") -> bytes:
+        """The JSON of a row with that key in a landed body, of the root table named or the main one; ``null`` where none is found."""
+        table = next((table for table in self.tables if table.name == root), self.root)
+        rows = value_at(body, table.path)
+        if table.shape is Shape.MAP and "key" in key:
+            rows = value_at(rows, (str(key["key"]),))
+        elif table.shape is not Shape.OBJECT:
+            entries = list(rows.values()) if isinstance(rows, dict) else rows or []
+            own = {name: table.column(name).path for name in key if table.column(name).role is Role.OWN}
+            found = (row for row in reversed(entries) if own and all(value_at(row, path) == key[name] for name, path in own.items()))
+            rows = next(found, None)
         return json.dumps(rows, ensure_ascii=False).encode()
 
 

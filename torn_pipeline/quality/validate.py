@@ -38,7 +38,8 @@ class Validator:
 
     def validate(self, batch: Batch) -> Batch:
         """The batch without the roots of broken rows, which join its rejected ones; observations join its findings."""
-        for name, frame in list(batch.frames.items()):
+        for name in list(batch.frames):
+            frame = batch.frames[name]  # without the roots that the tables before it took out
             failures = self._failures(name, frame)
             if failures is not None:
                 self._observe(name, failures, frame, batch)
@@ -83,10 +84,9 @@ class Validator:
         table = self.tables[name]
         root = self.tables[table.root]
         rows = frame[broken["index"].cast(pl.UInt32)]
+        keys = rows.select(table.root_key).rows() if table.root_key else [()] * rows.height
         known: set[tuple[object, ...]] = set()
-        for failure, raw_id, key in zip(
-            broken.iter_rows(named=True), rows["_raw_id"], rows.select(table.root_key).iter_rows(), strict=True
-        ):
+        for failure, raw_id, key in zip(broken.iter_rows(named=True), rows["_raw_id"], keys, strict=True):
             if key in known:
                 continue
             known.add(key)

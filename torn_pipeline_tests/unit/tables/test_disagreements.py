@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from copy import deepcopy
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import orjson
 import pytest
@@ -11,39 +11,10 @@ import pytest
 from torn_pipeline.tables.contracts import CONTRACTS
 from torn_pipeline.tables.findings import Finding, Findings, Kind
 from torn_pipeline_tests.unit.tables.builders import Normalised, contract, integer, listing, moment, normalised, text, thing
+from torn_pipeline_tests.unit.tables.crime import CRIME, SLOT, Json, at, without
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-Json = Any
-
-SLOT: Json = {
-    "position": "Muscle",
-    "position_info": {"id": "P1", "label": "Muscle #1", "number": 1},
-    "item_requirement": None,
-    "user": {"id": 5, "outcome": "Successful", "outcome_duration": None, "item_outcome": None, "joined_at": 1_745_000_000, "progress": 100},
-    "checkpoint_pass_rate": 70,
-}
-CRIME: Json = {
-    "id": 700,
-    "previous_crime_id": None,
-    "name": "Break the Bank",
-    "difficulty": 8,
-    "status": "Successful",
-    "created_at": 1_744_000_000,
-    "planning_at": 1_744_000_100,
-    "ready_at": 1_745_000_000,
-    "expired_at": 1_746_000_000,
-    "executed_at": 1_745_000_500,
-    "slots": [SLOT, SLOT | {"position_info": {"id": "P2", "label": "Muscle #2", "number": 2}, "user": None}],
-    "rewards": {
-        "money": 1000,
-        "items": [{"id": 206, "quantity": 3}],
-        "respect": 10,
-        "scope": 2,
-        "payout": {"type": "balance", "percentage": 66.67, "paid_by": 9, "paid_at": 1_745_100_000},
-    },
-}
 
 
 def crimes(*changes: Callable[[Json], None], add_new_fields: bool = True) -> Normalised:
@@ -52,26 +23,6 @@ def crimes(*changes: Callable[[Json], None], add_new_fields: bool = True) -> Nor
     for change in changes:
         change(given[3])
     return normalised(CONTRACTS["/faction/crimes"], {"crimes": given}, add_new_fields=add_new_fields)
-
-
-def at(*path: str | int, value: object) -> Callable[[Json], None]:
-    """A change of what stands at a path."""
-
-    def change(crime: Json) -> None:
-        for part in path[:-1]:
-            crime = crime[part]
-        crime[path[-1]] = value
-
-    return change
-
-
-def without(*path: str | int) -> Callable[[Json], None]:
-    def change(crime: Json) -> None:
-        for part in path[:-1]:
-            crime = crime[part]
-        del crime[path[-1]]
-
-    return change
 
 
 def loaded(found: Normalised) -> list[int]:

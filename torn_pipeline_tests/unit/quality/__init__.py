@@ -1,0 +1,1 @@
+"""Validation, and what it keeps for the load."""
