@@ -352,3 +352,32 @@ def test_reading_what_is_not_there_names_it(warehouse: Warehouse) -> None:
     for name, columns, said in (("nothing", (), "nothing"), ("things", ("weight",), "weight")):
         with pytest.raises(WarehouseError, match=said):
             warehouse.read(name, columns=columns)
+
+
+# --- accounts that get another name -------------------------------------------------------------------------
+
+
+def test_rows_follow_an_account_that_got_another_name(warehouse: Warehouse) -> None:
+    warehouse.load(load(fetch(1), {1: (1, 2), 2: ()}))
+    assert warehouse.rename_account("default", "alpha") == 4
+    assert set(warehouse.read("things")["_account"]) == set(warehouse.read("things_parts")["_account"]) == {"alpha"}
+    assert {row["account"] for row in meta(warehouse, "fetches")} == {"alpha"}
+    assert all('"alpha"' in str(row["slice"]) for row in meta(warehouse, "loads"))
+
+
+def test_a_renaming_run_again_changes_nothing(warehouse: Warehouse) -> None:
+    warehouse.load(load(fetch(1), {1: (1,)}))
+    warehouse.rename_account("default", "alpha")
+    before = contents(warehouse)
+    assert warehouse.rename_account("default", "alpha") == 0
+    assert contents(warehouse) == before
+
+
+def test_two_accounts_do_not_become_one(warehouse: Warehouse) -> None:
+    warehouse.load(load(fetch(1), {1: ()}))
+    warehouse.rename_account("default", "alpha")
+    warehouse.load(load(fetch(2), {1: ()}))
+    before = contents(warehouse)
+    with pytest.raises(WarehouseError, match="cannot become one"):
+        warehouse.rename_account("default", "alpha")
+    assert contents(warehouse) == before
