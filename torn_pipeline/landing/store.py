@@ -140,7 +140,7 @@ class Landing:
         """
         path = self.root / f"{page.raw_id}{RESPONSE}"
         try:
-            content = zstandard.ZstdDecompressor().decompress(path.read_bytes(), max_output_size=page.size + 1)
+            content = _unpacked(path.read_bytes(), page.size)
         except FileNotFoundError as error:
             message = f"the landed response {path} is gone; restore it from a backup or fetch again"
             raise LandingError(message) from error
@@ -228,6 +228,14 @@ class Landing:
             if account in {None, owner}:
                 folders.append((folder, owner))
         return folders
+
+
+def _unpacked(packed: bytes, size: int) -> bytes:
+    """The content, as far as it can be the one of that size: a damaged header may ask for any amount of memory."""
+    if zstandard.frame_content_size(packed) not in {size, -1}:
+        message = f"it does not hold {size} bytes"
+        raise zstandard.ZstdError(message)
+    return zstandard.ZstdDecompressor().decompress(packed, max_output_size=size + 1)
 
 
 def _sync_folder(folder: Path) -> None:

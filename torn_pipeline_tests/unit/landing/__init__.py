@@ -1,0 +1,1 @@
+"""The landing on a real disk."""
