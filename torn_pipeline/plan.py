@@ -64,7 +64,7 @@ class EndpointPlan:
 
         def key(row: object) -> Hashable | None:
             parts = tuple(value_at(row, path) for path in paths)
-            return parts if all(isinstance(part, int | str) for part in parts) else None
+            return parts if all(isinstance(part, int | str) and not isinstance(part, bool) for part in parts) else None
 
         return key
 
@@ -87,6 +87,8 @@ class EndpointPlan:
             found = ", ".join(map(repr, list(body)[:5])) or "nothing"
             wanted_keys = ", ".join(map(repr, expected))
             message = f"the answer of {self.endpoint.path} holds {found} where {wanted_keys} is expected; check the endpoint's path"
+            if self.root_key in body:
+                message = f"the answer of {self.endpoint.path} has no {self.root.shape} as {self.root_key!r}; check the endpoint's path"
             raise BodyRefused(message)
 
     def count_rows(self, body: Mapping[str, Any]) -> int:

@@ -187,6 +187,7 @@ class _Group:
 
     def __init__(self, tables: Sequence[Table], known: set[str] | None, *, add_new_fields: bool) -> None:
         self.root = tables[0]
+        self.is_main = known is not None
         self.known = known if self.root.path else None
         self.levels = [_Level(table, tables) for table in tables]
         self.add_new_fields = add_new_fields
@@ -283,7 +284,15 @@ class _Group:
             return self._with_siblings(rows.values(), decoded), list(rows), self._unknown(decoded, piece)
         if self.root.shape is Shape.LIST and isinstance(rows, list):
             return self._with_siblings(rows, decoded), list(range(len(rows))), self._unknown(decoded, piece)
+        if rows is None and not self.is_main:
+            self._note_gone(decoded, piece)
+            return [], [], {}
         raise self._refused(body, rows)
+
+    def _note_gone(self, decoded: dict[str, Any], piece: _Piece) -> None:
+        """Report that a body has nothing for a root beside its main one, without which it would not be the endpoint's."""
+        kind = Kind.NULL if self.root.path[0] in decoded else Kind.MISSING
+        piece.found.append(Finding(kind, self.root.name, json_path(self.root.path), "", 1, ""))
 
     def _refused(self, body: Body, rows: object) -> BodyRefused:
         where = json_path(self.root.path)
@@ -311,6 +320,9 @@ class _Group:
             decoded = _decode(body, content)
             decoded.pop("_metadata", None)
             element = value_at(decoded, self.root.path)
+            if element is None and not self.is_main:
+                self._note_gone(decoded, piece)
+                continue
             if not isinstance(element, dict):
                 raise self._refused(body, element)
             entries = self._pop_list(element)

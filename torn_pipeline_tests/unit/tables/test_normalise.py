@@ -292,6 +292,22 @@ def test_several_roots_of_one_body_are_tables_of_their_own() -> None:
 
 
 @pytest.mark.parametrize(
+    ("beside", "finding"),
+    [
+        ({}, ("missing field", "$.pacts", 1)),
+        ({"pacts": None}, ("null where a value is required", "$.pacts", 1)),
+    ],
+)
+def test_a_root_beside_the_main_one_may_be_missing(beside: dict[str, Any], finding: tuple[str, str, int]) -> None:
+    for pacts in (listing("pacts", integer("id")), thing("pacts", integer("id"))):
+        found = normalised(contract("/faction/wars", pacts, thing("wars", integer("score"))), {"wars": {"score": 7}, **beside})
+
+        assert found.of("faction_wars", "score") == [{"score": 7}]
+        assert found.rows["faction_wars_pacts"] == []
+        assert found.found == [finding]
+
+
+@pytest.mark.parametrize(
     ("body", "message"),
     [
         (b"{", "page-1 is not JSON: .*; fetch it again"),
