@@ -303,6 +303,13 @@ def test_only_direct_scalars_of_the_objects_around_a_row_come_down() -> None:
     assert columns(given, "faction_crimes_rewards_items") == ["crime_id", "_index", "quantity", "money"]
 
 
+def test_of_objects_around_a_row_the_nearest_comes_first_and_keeps_the_name() -> None:
+    inner = thing("bonuses", integer("points"), integer("chain"), listing("items", integer("n")))
+    given = contract("/torn/x", listing("x", integer("id"), integer("points"), thing("rewards", integer("points"), inner)))
+
+    assert columns(given, "torn_x_rewards_bonuses_items") == ["x_id", "_index", "n", "points", "chain", "reward_points", "x_points"]
+
+
 def test_the_id_of_an_enclosing_object_is_named_by_it() -> None:
     given = contract(
         "/user/trades", listing("trades", integer("id"), thing("partner", integer("id"), listing("items", integer("id"), integer("uid"))))
