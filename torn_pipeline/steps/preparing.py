@@ -82,7 +82,7 @@ def _with_raw(plan: EndpointPlan, rejected: Rejected, read: dict[str, Callable[[
     """A root that validation found broken, with its JSON from the landing."""
     if rejected.raw:
         return rejected
-    return replace(rejected, raw=plan.find_root(orjson.loads(read[rejected.raw_id]()), rejected.key))
+    return replace(rejected, raw=plan.find_root(orjson.loads(read[rejected.raw_id]()), rejected.key, rejected.root))
 
 
 def _origin(fetched: Fetch) -> Origin:

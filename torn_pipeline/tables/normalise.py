@@ -1,9 +1,10 @@
 """The normaliser: from response bodies to typed frames, by the contract alone.
 
-It works a column at a time over about a thousand roots at once, so that memory stays flat and the usual
-case, rows shaped as the contract says, costs one C-level pass a column. Rows of another shape take a
-second way that tells what is missing, new or renamed. A root with a value that does not fit is left out
-whole, with its children, and handed over with its reason and its JSON.
+It works a column at a time over about a thousand roots at once, so that memory stays flat and a column
+costs one C-level pass. A page that is exactly as the contract says is read the quick way of
+:mod:`torn_pipeline.tables.plain`; any other takes the careful way, which tells what is missing, new or
+renamed. A root with a value that does not fit is left out whole, with its children, and handed over with
+its reason and its JSON.
 """
 
 from __future__ import annotations
@@ -20,11 +21,12 @@ from typing import TYPE_CHECKING, Any
 import orjson
 import polars as pl
 
-from torn_pipeline.errors import BodyRefused
-from torn_pipeline.tables.contract import Array, Map, Object, Scalar
+from torn_pipeline.errors import BodyRefused, ContractError
+from torn_pipeline.tables.contract import Array, Map, Node, Object, Scalar
 from torn_pipeline.tables.findings import Finding, Findings, Kind
 from torn_pipeline.tables.naming import json_path, snake_case, value_at
 from torn_pipeline.tables.new_fields import NewFields
+from torn_pipeline.tables.plain import PlainObject, Rows, plain_decoder, plain_object
 from torn_pipeline.tables.table import Column, ColumnType, Role, Shape, Table
 from torn_pipeline.tables.values import DTYPES, json_type, show, to_series
 
@@ -157,7 +159,7 @@ class Normalizer:
                 if left is not None:
                     piece.cut(left)
                     left -= len(piece.elements)
-                if piece.elements or piece.repeated or piece.found:
+                if not piece.is_empty:
                     yield piece
                 if left == 0:
                     break
@@ -165,9 +167,13 @@ class Normalizer:
 
 @dataclass(slots=True)
 class _Piece:
-    """Roots to normalise together, with the landed response and the place in it that each came from."""
+    """Roots to normalise together, with the landed response and the place in it that each came from.
+
+    Those of a ``plain`` piece are structs, from pages that are exactly as the contract says; others are decoded JSON.
+    """
 
     group: _Group
+    plain: bool = False
     elements: list[Any] = field(default_factory=list)
     raw_ids: list[str] = field(default_factory=list)
     places: list[int | str] = field(default_factory=list)
@@ -177,9 +183,54 @@ class _Piece:
     found: list[Finding] = field(default_factory=list)
     entries: list[str] = field(default_factory=list)  # for each entry of an object's first list the response that it came from
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is neither a root nor anything to report."""
+        return not (self.elements or self.repeated or self.found)
+
     def cut(self, most: int) -> None:
+        """Leave out all roots but the first ones."""
         for values in (self.elements, self.raw_ids, self.places, self.indexes, self.beside):
             del values[most:]
+
+    def keep(self, kept: list[int]) -> None:
+        """Leave out all roots but those in these places; the others are counted as repeated."""
+        if len(kept) < len(self.elements):
+            self.repeated += len(self.elements) - len(kept)
+            self.elements, self.raw_ids, self.places, self.indexes, self.beside = (
+                [values[place] for place in kept] for values in (self.elements, self.raw_ids, self.places, self.indexes, self.beside)
+            )
+
+    def parts(self) -> Iterator[_Piece]:
+        """The same in parts of at most :data:`PIECE` roots; what there is to report comes with the first."""
+        if len(self.elements) <= PIECE:
+            yield self
+            return
+        repeated, found = self.repeated, self.found
+        for start in range(0, len(self.elements), PIECE):
+            part = slice(start, start + PIECE)
+            yield _Piece(
+                self.group,
+                self.plain,
+                self.elements[part],
+                self.raw_ids[part],
+                self.places[part],
+                self.indexes[part],
+                repeated,
+                self.beside[part],
+                found,
+            )
+            repeated, found = 0, []
+
+    def extend(self, part: _Piece) -> None:
+        """Take the roots of another piece in."""
+        self.elements += part.elements
+        self.raw_ids += part.raw_ids
+        self.places += part.places
+        self.indexes += part.indexes
+        self.beside += part.beside
+        self.repeated += part.repeated
+        self.found += part.found
 
 
 class _Group:
@@ -197,6 +248,30 @@ class _Group:
         fields = self.root.element.fields if isinstance(self.root.element, Object) else ()
         self.first_list = next((node.name for node in fields if isinstance(node, Array)), "")
         self.continued = next((table.name for table in tables if table.parent == self.root.name and table.path == (self.first_list,)), "")
+        self.plain_rows = self._plain_rows()
+
+    def _plain_rows(self) -> Rows | None:
+        """Decodes pages that are exactly as the contract says; ``None`` where bodies or keys are always read with care."""
+        root = self.levels[0]
+        is_alone = self.known == {"_metadata", *self.root.path} and not self.root.siblings
+        is_simple = all(level.older_stand_beside() for level in self.levels) and [len(path) for path in self.key_paths] == [1]
+        if root.reader is None or self.root.shape is not Shape.LIST or not is_alone or not is_simple:
+            return None
+        return plain_decoder(self.root.path[0], self._plain(root, root.reader))
+
+    def _plain(self, level: _Level, reader: _Reader) -> PlainObject:
+        """The struct of one object in a table's rows, and of all below it; each reader keeps its own."""
+
+        def inner(node: Node) -> PlainObject:
+            if isinstance(node, Object):
+                return self._plain(level, reader.objects[node.name])
+            path = (*reader.path, node.name)
+            below = next(one for one in self.levels if one.table.parent == level.table.name and one.table.path == path)
+            return self._plain(below, _reader_of(below))
+
+        older = {path[-1]: level.scalar(column.path) for column in level.own.values() for path in column.older if path[:-1] == reader.path}
+        reader.plain = plain_object(reader.nodes, older, inner)
+        return reader.plain
 
     # --- from bodies to pieces ------------------------------------------------------------------------
 
@@ -213,26 +288,32 @@ class _Group:
         piece = _Piece(self)
         offset = 0
         for body, content in _read_ahead(bodies[::-1] if self.is_keyed and not in_order else bodies):
-            elements, places, beside = self._rows(body, content, piece)
-            indexes = list(range(offset, offset + len(elements)))
-            offset += len(elements)
+            page, count = self._page(body, content, offset)
+            offset += count
             if self.is_keyed:
-                kept = self._first_seen(self._keys(elements) if self.key_paths else places, seen)
-                if len(kept) < len(elements):
-                    piece.repeated += len(elements) - len(kept)
-                    elements, places, indexes = ([values[i] for i in kept] for values in (elements, places, indexes))
-            for start in range(0, len(elements), PIECE):
-                stop = start + PIECE
-                piece.elements += elements[start:stop]
-                piece.raw_ids += [body.raw_id] * len(elements[start:stop])
-                piece.places += places[start:stop]
-                piece.indexes += indexes[start:stop]
-                piece.beside += [beside] * len(elements[start:stop])
-                if len(piece.elements) >= PIECE:
-                    yield piece
-                    piece = _Piece(self)
-        if piece.elements or piece.repeated or piece.found:
+                page.keep(self._first_seen(self._keys(page) if self.key_paths else page.places, seen))
+            for part in page.parts():
+                if part.plain != piece.plain or len(piece.elements) >= PIECE:
+                    if not piece.is_empty:
+                        yield piece
+                    piece = _Piece(self, part.plain)
+                piece.extend(part)
+        if not piece.is_empty:
             yield piece
+
+    def _page(self, body: Body, content: bytes, offset: int) -> tuple[_Piece, int]:
+        """The rows of one body, the first of them in place ``offset`` of the fetch, and how many they are."""
+        plain = self.plain_rows(content) if self.plain_rows else None
+        page = _Piece(self, plain is not None)
+        beside: dict[str, Any] = {}
+        if plain is None:
+            page.elements, page.places, beside = self._rows(body, content, page)
+        else:
+            page.elements, page.places = plain, list(range(len(plain)))
+        count = len(page.elements)
+        page.raw_ids, page.beside = [body.raw_id] * count, [beside] * count
+        page.indexes = list(range(offset, offset + count))
+        return page, count
 
     def _first_seen(self, keys: list[Any], seen: set[object]) -> list[int]:
         """The places of the elements to keep: from the end, each key once; a row without a usable key stays, for its reason to be found."""
@@ -250,8 +331,11 @@ class _Group:
         kept.reverse()
         return kept
 
-    def _keys(self, elements: list[Any]) -> list[object]:
+    def _keys(self, page: _Piece) -> list[object]:
         """What tells each element from the others; ``None`` where it has no usable key."""
+        elements = page.elements
+        if page.plain:
+            return list(map(_plain_of(_reader_of(self.levels[0])).getters[self.key_paths[0][0]], elements))
         if len(self.key_paths) > 1 or len(self.key_paths[0]) > 1:
             values: list[Any] = [tuple([value_at(element, path) for path in self.key_paths]) for element in elements]
             usable = [{type(part) for part in key} <= _KEY_TYPES for key in values]
@@ -463,6 +547,7 @@ class _Reader:
         self.null: dict[str, None] = dict.fromkeys(self.expected)
         self.by_snake = {snake_case(name): name for name in self.expected}
         self.older: dict[str, list[Path]] = {}  # by key: what of it is older paths, () for all of it
+        self.plain: PlainObject | None = None
         self.objects = {
             child.name: _Reader(child, (*path, child.name), json_path((child.name,), generic))
             for child in node.fields
@@ -475,6 +560,20 @@ class _Reader:
             self.objects[path[0]].note_older(path[1:])
         else:
             self.older.setdefault(path[0], []).append(path[1:])
+
+
+def _reader_of(level: _Level) -> _Reader:
+    if level.reader is None:
+        message = f"the rows of {level.table.name} are no objects"
+        raise ContractError(message)
+    return level.reader
+
+
+def _plain_of(reader: _Reader) -> PlainObject:
+    if reader.plain is None:
+        message = f"{reader.generic} has no struct"
+        raise ContractError(message)
+    return reader.plain
 
 
 class _Level:
@@ -491,6 +590,25 @@ class _Level:
             for column in self.own.values():
                 for older in column.older:
                     self.reader.note_older(older)
+
+    def scalar(self, path: Path) -> Scalar:
+        """What the contract says of the field at a path in the row."""
+        node: Any = self.table.element
+        for name in path:
+            node = next(field for field in node.fields if field.name == name)
+        found: Scalar = node
+        return found
+
+    def older_stand_beside(self) -> bool:
+        """Whether each older path leads to a key of an object that the contract knows, and to no key of its own."""
+        paths = [older for column in self.own.values() for older in column.older]
+        return all(self._holder(older) is not None for older in paths)
+
+    def _holder(self, path: Path) -> _Reader | None:
+        reader = self.reader
+        for name in path[:-1]:
+            reader = reader.objects.get(name) if reader else None
+        return reader if reader and path[-1] not in reader.nodes else None
 
 
 class _Run:
@@ -512,6 +630,7 @@ class _Run:
         self.lacking: dict[Path, int] = {}
         self.new: dict[Path, list[Any]] = {}
         self.objects: dict[Path, tuple[list[dict[str, Any]], dict[str, None]]] = {}  # with what stands for a null among them
+        self.plain_older: dict[Path, list[Any]] = {}  # older fields of structs
         self.uneven: dict[Path, tuple[list[dict[str, Any]], set[str]]] = {}  # objects of other keys than the contract's, and their keys
 
     # --- reading ---------------------------------------------------------------------------------------
@@ -520,6 +639,8 @@ class _Run:
         """The table's frame, of the contract's columns; the new fields are in ``new`` then."""
         if self.level.reader is None:
             self._read_scalars()
+        elif piece.plain:
+            self._read_plain(self.level.reader, self.rows.elements)
         else:
             self._read(self.level.reader, self.rows.elements, 0)
         if parent is None and any(piece.beside):
@@ -560,6 +681,26 @@ class _Run:
             self.columns[()] = self.rows.elements
             self.declared[()] = element
             self.absent[()] = self.lacking[()] = 0
+
+    def _read_plain(self, reader: _Reader, values: list[Any]) -> None:
+        """Take the fields of one struct of every row apart; there is nothing to report, the decoder saw to that."""
+        plain = _plain_of(reader)
+        if None in values:
+            values = [plain.null if value is None else value for value in values]
+        for name, node in reader.nodes.items():
+            path = (*reader.path, name)
+            column = list(map(plain.getters[name], values))
+            if isinstance(node, Scalar):
+                self.columns[path], self.declared[path] = column, node
+                self.absent[path], self.lacking[path] = len(values), 0
+            elif isinstance(node, Object):
+                self._read_plain(reader.objects[name], column)
+            else:
+                self.branches[path] = column
+        for key, get in plain.older.items():
+            older = list(map(get, values))
+            if older.count(None) < len(older):
+                self.plain_older[(*reader.path, key)] = older
 
     def _read(self, reader: _Reader, values: list[Any], absent: int) -> None:
         """Take the fields of one object of every row apart; ``absent`` rows have a null further up."""
@@ -684,7 +825,7 @@ class _Run:
         found = [(older, others) for older in column.older if (others := self._older(older)) is not None]
         for older, others in found:
             values = self._first_not_null(values, others, json_path(older, self.table.json_path))
-        if found and None in values:
+        if found and column.path[:-1] in self.objects and None in values:
             objects, null = self.objects[column.path[:-1]]
             empty = [holder for holder, value in zip(objects, values, strict=True) if value is None]
             absent = sum(holder is null for holder in empty)
@@ -703,6 +844,8 @@ class _Run:
 
     def _older(self, path: Path) -> list[Any] | None:
         """What the rows have at an older path, ``None`` where none has it."""
+        if path in self.plain_older:
+            return self.plain_older[path]
         for depth in range(len(path) - 1, -1, -1):
             objects, keys = self.uneven.get(path[:depth], ((), ()))
             if path[depth] in keys:

@@ -137,7 +137,7 @@ class _Writing:
         sql = accept(self._session, self._live[name], frame, self._load.run_id)
         if not frame.height:
             return
-        rows = frame.to_arrow()
+        rows = frame.to_arrow(compat_level=pl.CompatLevel.newest())
         self._written[name] += self._session.run(sql, incoming=rows)[0][0]
         self._bytes[name] += rows.nbytes
 
