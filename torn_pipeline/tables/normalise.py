@@ -10,8 +10,6 @@ its reason and its JSON.
 from __future__ import annotations
 
 import gc
-from collections import deque
-from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import chain, compress
@@ -37,7 +35,6 @@ if TYPE_CHECKING:
 __all__ = ["PIECE", "Batch", "Body", "Normalizer", "Origin", "Rejected", "empty_frame", "garbage_collection_paused"]
 
 PIECE = 1_000  # roots normalised at once: larger pieces cost memory, smaller ones time
-AHEAD = 4  # bodies read before they are needed
 BATCH = 20_000  # roots handed on at once: what follows has a cost for each batch
 Path = tuple[str, ...]
 _KEY_TYPES = {int, str}
@@ -197,9 +194,9 @@ class _Piece:
         """Leave out all roots but those in these places; the others are counted as repeated."""
         if len(kept) < len(self.elements):
             self.repeated += len(self.elements) - len(kept)
-            self.elements, self.raw_ids, self.places, self.indexes, self.beside = (
-                [values[place] for place in kept] for values in (self.elements, self.raw_ids, self.places, self.indexes, self.beside)
-            )
+            self.elements, self.raw_ids = [self.elements[place] for place in kept], [self.raw_ids[place] for place in kept]
+            self.places, self.indexes = [self.places[place] for place in kept], [self.indexes[place] for place in kept]
+            self.beside = [self.beside[place] for place in kept]
 
     def parts(self) -> Iterator[_Piece]:
         """The same in parts of at most :data:`PIECE` roots; what there is to report comes with the first."""
@@ -287,8 +284,8 @@ class _Group:
         seen: set[object] = set()
         piece = _Piece(self)
         offset = 0
-        for body, content in _read_ahead(bodies[::-1] if self.is_keyed and not in_order else bodies):
-            page, count = self._page(body, content, offset)
+        for body in bodies[::-1] if self.is_keyed and not in_order else bodies:
+            page, count = self._page(body, offset)
             offset += count
             if self.is_keyed:
                 page.keep(self._first_seen(self._keys(page) if self.key_paths else page.places, seen))
@@ -301,8 +298,9 @@ class _Group:
         if not piece.is_empty:
             yield piece
 
-    def _page(self, body: Body, content: bytes, offset: int) -> tuple[_Piece, int]:
+    def _page(self, body: Body, offset: int) -> tuple[_Piece, int]:
         """The rows of one body, the first of them in place ``offset`` of the fetch, and how many they are."""
+        content = body.read()
         plain = self.plain_rows(content) if self.plain_rows else None
         page = _Piece(self, plain is not None)
         beside: dict[str, Any] = {}
@@ -400,8 +398,8 @@ class _Group:
     def _object_piece(self, bodies: Sequence[Body]) -> _Piece:
         """The one object, with its first list continued by the later pages."""
         piece = _Piece(self)
-        for body, content in _read_ahead(bodies):
-            decoded = _decode(body, content)
+        for body in bodies:
+            decoded = _decode(body, body.read())
             decoded.pop("_metadata", None)
             element = value_at(decoded, self.root.path)
             if element is None and not self.is_main:
@@ -462,16 +460,6 @@ class _Group:
                 key[column.name] = value_at(element, column.path) if column.role is Role.OWN else given[column.role]
         raw = orjson.dumps(element)
         return Rejected(table=table, root=self.root.name, key=key, json_path=path, reason=reason, raw=raw, raw_id=piece.raw_ids[owner])
-
-
-def _read_ahead(bodies: Sequence[Body]) -> Iterator[tuple[Body, bytes]]:
-    """Each body with its bytes; the next ones are read in a thread meanwhile, which unpacking and hashing leave to run beside this one."""
-    with ThreadPoolExecutor(1, thread_name_prefix="read-ahead") as pool:
-        coming: deque[Future[bytes]] = deque()
-        for number, body in enumerate(bodies):
-            while len(coming) <= AHEAD and number + len(coming) < len(bodies):
-                coming.append(pool.submit(bodies[number + len(coming)].read))
-            yield body, coming.popleft().result()
 
 
 def _continue(piece: _Piece, name: str, more: object, body: Body) -> None:

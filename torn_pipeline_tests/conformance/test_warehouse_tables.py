@@ -358,7 +358,7 @@ def test_reading_what_is_not_there_names_it(warehouse: Warehouse) -> None:
 
 
 def test_rows_follow_an_account_that_got_another_name(warehouse: Warehouse) -> None:
-    warehouse.load(load(fetch(1), {1: (1, 2), 2: ()}))
+    warehouse.load(load(fetch(1), {1: ("a", "b"), 2: ()}))
     assert warehouse.rename_account("default", "alpha") == 4
     assert set(warehouse.read("things")["_account"]) == set(warehouse.read("things_parts")["_account"]) == {"alpha"}
     assert {row["account"] for row in meta(warehouse, "fetches")} == {"alpha"}
@@ -366,7 +366,7 @@ def test_rows_follow_an_account_that_got_another_name(warehouse: Warehouse) -> N
 
 
 def test_a_renaming_run_again_changes_nothing(warehouse: Warehouse) -> None:
-    warehouse.load(load(fetch(1), {1: (1,)}))
+    warehouse.load(load(fetch(1), {1: ("a",)}))
     warehouse.rename_account("default", "alpha")
     before = contents(warehouse)
     assert warehouse.rename_account("default", "alpha") == 0
