@@ -371,7 +371,7 @@ def test_findings_of_one_place_add_up_and_keep_the_first_example() -> None:
 
 
 def test_counts_are_of_all_rows_and_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("torn_pipeline.tables.normalise.PIECE", 3)
+    monkeypatch.setattr("torn_pipeline.tables.pieces.PIECE", 3)
     given = contract("/torn/x", listing("x", integer("id"), text("name")))
 
     found = normalised(given, {"x": [{"id": number, "new": None if number < 5 else "late"} for number in range(10)]})

@@ -10,7 +10,7 @@ import polars as pl
 import pytest
 
 from torn_pipeline.errors import BodyRefused
-from torn_pipeline.tables import normalise
+from torn_pipeline.tables import normalise, pieces
 from torn_pipeline.tables.naming import tables_of
 from torn_pipeline.tables.normalise import Body, Normalizer, Origin, empty_frame, garbage_collection_paused
 from torn_pipeline.tables.table import StorageMode
@@ -349,7 +349,7 @@ def test_an_empty_fetch_gives_typed_tables(given: Any, pages: list[bytes]) -> No
 @pytest.mark.parametrize(("limit", "expected"), [(1, [1]), (3, [1, 2, 3]), (4, [1, 2, 3, 4]), (99, [1, 2, 3, 4, 5])])
 @pytest.mark.parametrize("piece", [1, 2, 1000])
 def test_a_limit_takes_the_first_roots(monkeypatch: pytest.MonkeyPatch, limit: int, expected: list[int], piece: int) -> None:
-    monkeypatch.setattr(normalise, "PIECE", piece)
+    monkeypatch.setattr(pieces, "PIECE", piece)
     pages = [{"things": [_thing(1), _thing(2), _thing(3)]}, {"things": [_thing(4), _thing(5)]}]
 
     found = normalised(THINGS, *pages, limit=limit)
@@ -371,7 +371,7 @@ def test_pieces_and_batches_change_nothing(monkeypatch: pytest.MonkeyPatch, give
 
     pages = [page(0), page(5), page(5), page(20)]
     whole = normalised(given, *pages)
-    monkeypatch.setattr(normalise, "PIECE", piece)
+    monkeypatch.setattr(pieces, "PIECE", piece)
     monkeypatch.setattr(normalise, "BATCH", batch)
     parts = normalised(given, *pages)
 
@@ -387,7 +387,7 @@ def _filled(row: dict[str, Any]) -> str:
 
 
 def test_repetition_is_counted_also_where_a_batch_is_full_before_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(normalise, "PIECE", 1)
+    monkeypatch.setattr(pieces, "PIECE", 1)
     monkeypatch.setattr(normalise, "BATCH", 1)
 
     found = normalised(THINGS, {"things": [_thing(1)]}, {"things": [_thing(1)]})
@@ -396,7 +396,7 @@ def test_repetition_is_counted_also_where_a_batch_is_full_before_it(monkeypatch:
 
 
 def test_batches_hold_about_as_many_roots_as_they_should(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(normalise, "PIECE", 10)
+    monkeypatch.setattr(pieces, "PIECE", 10)
     monkeypatch.setattr(normalise, "BATCH", 20)
     tables = tables_of(THINGS)
     pages = bodies(*({"things": [_thing(10 * page + place) for place in range(10)]} for page in range(7)))
@@ -407,7 +407,7 @@ def test_batches_hold_about_as_many_roots_as_they_should(monkeypatch: pytest.Mon
 
 
 def test_bodies_are_read_as_they_are_needed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(normalise, "PIECE", 2)
+    monkeypatch.setattr(pieces, "PIECE", 2)
     monkeypatch.setattr(normalise, "BATCH", 2)
     read: list[int] = []
 

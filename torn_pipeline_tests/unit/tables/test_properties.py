@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from torn_pipeline.errors import ContractError
-from torn_pipeline.tables import normalise
+from torn_pipeline.tables import pieces
 from torn_pipeline.tables.naming import tables_of
 from torn_pipeline.tables.table import Role, StorageMode, Table
 from torn_pipeline_tests.unit.tables.builders import ORIGIN, normalised
@@ -67,7 +67,7 @@ def test_any_fetch_becomes_what_a_naive_reading_makes_of_it(fetched: Fetched, pi
     expected = Naive(tables, pages, ORIGIN)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(normalise, "PIECE", piece)
+        patch.setattr(pieces, "PIECE", piece)
         actual = normalised(tables, *fetched.pages)
 
     for table in tables:
