@@ -6,6 +6,8 @@ config; Dagster calls :func:`defs` when it loads the code location.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import dagster as dg
 
 from torn_pipeline.assets import endpoint_assets
@@ -15,19 +17,22 @@ from torn_pipeline.plan import plan_of
 from torn_pipeline.resources import WarehouseIOManager, pipeline_resource
 from torn_pipeline.settings import Settings
 
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
 __all__ = ["build_defs", "defs"]
 
 
-def build_defs(settings: Settings | None = None) -> dg.Definitions:
-    """Fresh definitions for the settings given, or for the environment's.
+def build_defs(settings: Settings | None = None, *, overrides: Sequence[str] = ()) -> dg.Definitions:
+    """Fresh definitions for the settings given, or for the environment's; ``overrides`` are ``PATH=VALUE`` of the config file.
 
     Raises:
         ConfigError: when the environment or the config is wrong, with one line for each problem.
     """
-    config = load_config(settings or Settings.from_environment())
+    config = load_config(settings or Settings.from_environment(), overrides)
     plans = [plan_of(endpoint, config) for endpoint in config.endpoints]
     jobs = {plan.endpoint.name: endpoint_job(plan) for plan in plans}
-    pipeline = pipeline_resource(settings)
+    pipeline = pipeline_resource(settings, overrides)
     return dg.Definitions(
         assets=[asset for plan in plans for asset in endpoint_assets(plan)],
         jobs=list(jobs.values()),

@@ -13,7 +13,7 @@ from torn_pipeline.errors import ConfigError
 from torn_pipeline.ops.summary import AssetOutcome, Checks, RunOutcome
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
     from torn_pipeline.plan import EndpointPlan
@@ -53,21 +53,17 @@ def run_endpoint(
     plan: EndpointPlan,
     account: str,
     *,
-    overrides: Sequence[str] = (),
     verbose: bool = False,
 ) -> RunOutcome:
     """Run the job of an endpoint for one account; a failure is told in the outcome, Ctrl-C goes through.
 
-    ``overrides`` are ``PATH=VALUE`` of the config file. ``verbose`` lets Dagster log to stderr, tracebacks included.
+    ``verbose`` lets Dagster log to stderr, tracebacks included.
     """
     result = definitions.resolve_job_def(plan.endpoint.name).execute_in_process(
         instance=instance,
         partition_key=None if partitions_of(plan) is None else account,
         raise_on_error=False,
-        run_config={
-            "resources": {"pipeline": {"config": {"overrides": list(overrides)}}},
-            "loggers": {"console": {"config": {"log_level": _LOUD if verbose else _QUIET}}},
-        },
+        run_config={"loggers": {"console": {"config": {"log_level": _LOUD if verbose else _QUIET}}}},
     )
     return RunOutcome(
         endpoint=plan.endpoint.name,

@@ -57,12 +57,12 @@ def run_all(
     from torn_pipeline.definitions import build_defs
 
     verbose = session.debug or settings.log_level == "DEBUG"
-    definitions = build_defs(settings)
+    definitions = build_defs(settings, overrides=overrides)
     outcomes = []
     with dagster_instance(settings.dagster_home, CHECKOUT / "dagster.yaml") as instance, session.progress(len(runs), "starting") as begin:
         for plan, account in runs:
             begin(f"{plan.endpoint.name} for {account}")
-            outcomes.append(run_endpoint(definitions, instance, plan, account, overrides=overrides, verbose=verbose))
+            outcomes.append(run_endpoint(definitions, instance, plan, account, verbose=verbose))
     return outcomes
 
 

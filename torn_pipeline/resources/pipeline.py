@@ -12,7 +12,7 @@ from torn_pipeline.errors import PipelineError, Transient
 from torn_pipeline.settings import Settings
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from torn_pipeline.steps import Pipeline
 
@@ -43,10 +43,10 @@ class PipelineResource(dg.ConfigurableResource):  # type: ignore[type-arg]  # it
         return open_pipeline(self.settings(), self.overrides)
 
 
-def pipeline_resource(settings: Settings | None) -> PipelineResource:
+def pipeline_resource(settings: Settings | None, overrides: Sequence[str] = ()) -> PipelineResource:
     """The resource for given settings, or for the environment's where there are none."""
     if settings is None:
-        return PipelineResource()
+        return PipelineResource(overrides=list(overrides))
 
     bound = settings
 
@@ -57,7 +57,7 @@ def pipeline_resource(settings: Settings | None) -> PipelineResource:
             """The settings given."""
             return bound
 
-    return Bound()
+    return Bound(overrides=list(overrides))
 
 
 @contextmanager
