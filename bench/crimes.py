@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 __all__ = ["PAGE", "land_crimes", "open_pipeline"]
 
 PAGE = 100
+DISTINCT = 20_000
+ID_SHIFT = 10_000_000
 ENDPOINT = {"name": "faction_crimes", "path": "/faction/crimes", "frequency": "PT15M", "storage_mode": "upsert"}
 
 
@@ -50,8 +52,11 @@ def land_crimes(pipeline: steps.Pipeline, count: int) -> Fetch:
 
 
 def _bodies(count: int) -> Iterator[bytes]:
-    world = World(size=Size(crimes=count, members=100))
+    """Pages of crimes, newest first; beyond :data:`DISTINCT` the same ones under other ids, so that more of them are not other ones."""
+    world = World(size=Size(crimes=min(count, DISTINCT), members=100))
     (faction, *_) = world.factions.values()
     newest_first = faction.crimes[::-1]
     for start in range(0, count, PAGE):
-        yield orjson.dumps({"crimes": newest_first[start : start + PAGE], "_metadata": {"links": {"next": None, "prev": None}}})
+        shift, place = divmod(start, DISTINCT)
+        crimes = [{**crime, "id": crime["id"] + shift * ID_SHIFT} for crime in newest_first[place : place + PAGE]]
+        yield orjson.dumps({"crimes": crimes, "_metadata": {"links": {"next": None, "prev": None}}})

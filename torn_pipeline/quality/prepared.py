@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Prepared"]
 
-IN_MEMORY = 64 * 2**20  # bytes of frames kept in memory; what comes after them waits on disk
+IN_MEMORY = 32 * 2**20  # bytes of frames kept in memory; what comes after them waits on disk
 
 
 class Prepared:

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Batch", "Body", "Normalizer", "Origin", "Rejected", "empty_frame", "garbage_collection_paused"]
 
-BATCH = 20_000  # roots handed on at once: what follows has a cost for each batch
+BATCH = 5_000  # roots handed on at once: larger batches cost memory, and what follows has a cost for each
 Path = tuple[str, ...]
 
 
