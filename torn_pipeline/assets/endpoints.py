@@ -108,7 +108,7 @@ def _table_assets(plan: "EndpointPlan") -> dg.AssetsDefinition:
         partitions_def=partitions_of(plan),
     )
     def tables(context: dg.AssetExecutionContext, pipeline: PipelineResource) -> Iterator[dg.Output[Any] | dg.AssetCheckResult]:
-        from torn_pipeline.steps import latest_fetch, load, too_many, validate
+        from torn_pipeline.steps import broken_references, latest_fetch, load, too_many, validate
 
         with told_to_dagster():
             opened = pipeline.open()
@@ -125,6 +125,8 @@ def _table_assets(plan: "EndpointPlan") -> dg.AssetsDefinition:
             yield dg.Output(group, output_name=root.name)
             for table in others:
                 yield dg.Output(None, output_name=table.name, metadata=table_metadata(group, table.name))
+            for finding in broken_references(opened, fetched):
+                prepared.findings.add(finding)
             yield from check_results(plan.tables, fetched, prepared)
 
     return tables

@@ -11,6 +11,7 @@ from torn_pipeline.steps.context import Pipeline, open_pipeline
 from torn_pipeline.steps.fetching import fetch, land_file, read_file
 from torn_pipeline.steps.loading import check_limit, check_mode, load, load_of, too_many
 from torn_pipeline.steps.preparing import latest_fetch, normalize, validate
+from torn_pipeline.steps.relating import broken_references
 from torn_pipeline.steps.replaying import Outcome, landed_fetches, rebuild, replay
 from torn_pipeline.steps.retrying import Retried, retry
 from torn_pipeline.steps.states import EndpointState, states, stored_columns
@@ -20,6 +21,7 @@ __all__ = [
     "Outcome",
     "Pipeline",
     "Retried",
+    "broken_references",
     "check_limit",
     "check_mode",
     "fetch",

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Literal
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["Array", "Contract", "Map", "Node", "Object", "Rule", "Scalar", "ScalarType"]
+__all__ = ["Array", "Contract", "Map", "Node", "Object", "Reference", "Rule", "Scalar", "ScalarType"]
 
 ScalarType = Literal["integer", "number", "boolean", "string", "any"]
 """The words of JSON Schema; ``any`` is a value of unknown or several types, kept as text."""
@@ -90,6 +90,24 @@ class Rule:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Reference:
+    """What is known to be found in another table: every value of ``column`` of ``table`` (a suffix, ``""`` for the root).
+
+    ``target`` is the other table by its default name, ``target_column`` its column. ``where`` is a SQL condition over the
+    row, of those it holds for; ``within_account`` says that both rows belong to one account.
+    """
+
+    name: str
+    table: str
+    description: str
+    column: str
+    target: str
+    target_column: str
+    where: str = "true"
+    within_account: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Contract:
     """One endpoint: how it is asked, what it answers, what is known to hold.
 
@@ -105,6 +123,7 @@ class Contract:
     access: Literal["Public", "Minimal", "Limited", "Full"]
     page_size: int | None = None
     rules: tuple[Rule, ...] = ()
+    references: tuple[Reference, ...] = ()
     keys: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     @property

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from torn_pipeline.landing.fetch import Fetch
+    from torn_pipeline.tables.contract import Reference
     from torn_pipeline.tables.table import StorageMode, Table
     from torn_pipeline.warehouse.duckdb_file import Session
     from torn_pipeline.warehouse.protocol import EndpointStatus, Load, QuarantineRow, Receipt
@@ -91,6 +92,21 @@ class DuckDBWarehouse:
         """Write or rewrite the row of a fetch in ``torn_meta.fetches``."""
         with self._transaction() as session:
             meta.record_fetch(session, fetch)
+
+    def unmatched(self, table: str, reference: Reference, fetch_id: str) -> tuple[int, object]:
+        """How many rows that a fetch left in ``table`` have a value that the reference's target lacks, and one such value."""
+        column, target = identifier(reference.column), qualified(reference.target)
+        same = f"t.{identifier(reference.target_column)} = r.{column}"
+        if reference.within_account:
+            same += " AND t._account = r._account"
+        exists = "SELECT 1 FROM duckdb_tables() WHERE database_name = 'warehouse' AND schema_name = 'torn' AND table_name = ?"
+        rows = f"SELECT * FROM {qualified(table)} WHERE _fetch_id = ? AND {column} IS NOT NULL AND ({reference.where})"
+        sql = f"SELECT count(*), min(r.{column}) FROM ({rows}) r WHERE NOT EXISTS (SELECT 1 FROM {target} t WHERE {same})"
+        with self._reading() as session:
+            if not session.run(exists, [reference.target]) or not session.run(f"SELECT 1 FROM {target} LIMIT 1"):
+                return 0, None
+            count, example = session.run(sql, [fetch_id])[0]
+            return count, example
 
     def rename_account(self, old: str, new: str) -> int:
         """Let every row of an account follow its new name, in one transaction; the number of rows of normalised tables.

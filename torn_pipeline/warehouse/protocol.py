@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from torn_pipeline.landing.fetch import Fetch
+    from torn_pipeline.tables.contract import Reference
     from torn_pipeline.tables.table import StorageMode, Table
 
 __all__ = ["EndpointStatus", "Load", "QuarantineRow", "Quarantined", "Receipt", "TableReceipt", "Warehouse"]
@@ -151,6 +152,13 @@ class Warehouse(Protocol):
 
     def record_fetch(self, fetch: Fetch) -> None:
         """Write or rewrite the row of a fetch in ``torn_meta.fetches``."""
+        ...
+
+    def unmatched(self, table: str, reference: Reference, fetch_id: str) -> tuple[int, object]:
+        """How many rows that a fetch left in ``table`` have a value that the reference's target lacks, and one such value.
+
+        None have where the target has no rows: there is nothing to hold them against.
+        """
         ...
 
     def rename_account(self, old: str, new: str) -> int:

@@ -282,6 +282,25 @@ def test_a_broken_rule_is_loaded_and_reported(platform: Platform) -> None:
     assert row["rewards_money"] == 5
 
 
+def test_what_leads_nowhere_is_loaded_and_reported(platform: Platform) -> None:
+    slot = next(slot for crime in crimes_of(platform) if crime["status"] == "Planning" for slot in crime["slots"])
+    before = platform.run("faction_crimes")
+    platform.run("faction_members")
+    slot["user"]["id"] = 77
+
+    result = platform.run("faction_crimes")
+
+    assert checks(before)["faction_crimes_slots", "rules"].passed
+    assert result.success
+    assert [key for key, one in checks(result).items() if not one.passed] == [("faction_crimes_slots", "rules")]
+    check = checks(result)["faction_crimes_slots", "rules"]
+    assert check.severity is dg.AssetCheckSeverity.WARN
+    assert check.description is not None
+    assert "slot_users_are_members, 1 times" in check.description
+    assert '{"user_id":77}' in check.description
+    assert 77 in [row["user_id"] for row in platform.rows("faction_crimes_slots")]
+
+
 # --- a run that fails leaves the others alone ----------------------------------------------------------------
 
 

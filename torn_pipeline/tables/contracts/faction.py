@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from torn_pipeline.tables.contract import Array, Contract, Object, Rule, Scalar
+from torn_pipeline.tables.contract import Array, Contract, Object, Reference, Rule, Scalar
 
 __all__ = ["BALANCE", "BASIC", "CRIMES", "MEMBERS"]
 
@@ -161,6 +161,34 @@ CRIMES = Contract(
         Rule("expires_after_created", "", "A crime expires after it was created.", "expired_at > created_at"),
         Rule("planning_is_full", "slots", "Every slot of a crime in planning is filled.", "status <> 'Planning' OR user_id IS NOT NULL"),
         Rule("user_once_in_crime", "slots", "A player is in a crime once.", unique=("user_id",)),
+    ),
+    references=(
+        Reference(
+            name="slot_users_are_members",
+            table="slots",
+            description="Whoever holds a slot of an open crime is a member.",
+            column="user_id",
+            target="faction_members",
+            target_column="id",
+            where="status IN ('Recruiting', 'Planning')",
+            within_account=True,
+        ),
+        Reference(
+            name="required_items_are_items",
+            table="slots",
+            description="What a slot asks for is an item of the game.",
+            column="item_requirement_id",
+            target="torn_items",
+            target_column="id",
+        ),
+        Reference(
+            name="reward_items_are_items",
+            table="rewards_items",
+            description="What a crime earns is an item of the game.",
+            column="item_id",
+            target="torn_items",
+            target_column="id",
+        ),
     ),
 )
 
