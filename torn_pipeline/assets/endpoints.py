@@ -125,8 +125,9 @@ def _table_assets(plan: "EndpointPlan") -> dg.AssetsDefinition:
             yield dg.Output(group, output_name=root.name)
             for table in others:
                 yield dg.Output(None, output_name=table.name, metadata=table_metadata(group, table.name))
-            for finding in broken_references(opened, fetched):
-                prepared.findings.add(finding)
+            with told_to_dagster():
+                for finding in broken_references(opened, fetched):
+                    prepared.findings.add(finding)
             yield from check_results(plan.tables, fetched, prepared)
 
     return tables

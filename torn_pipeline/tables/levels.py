@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from torn_pipeline.errors import ContractError
 from torn_pipeline.tables.contract import Object, Scalar
 from torn_pipeline.tables.naming import json_path, snake_case
-from torn_pipeline.tables.table import Role, Table
+from torn_pipeline.tables.table import Path, Role, Table
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -15,8 +15,6 @@ if TYPE_CHECKING:
     from torn_pipeline.tables.plain import PlainObject
 
 __all__ = ["Level", "Reader", "plain_of", "reader_of"]
-
-Path = tuple[str, ...]
 
 
 class Reader:

@@ -16,11 +16,9 @@ if TYPE_CHECKING:
 
     import polars as pl
 
-    from torn_pipeline.tables.table import Table
+    from torn_pipeline.tables.table import Path, Table
 
 __all__ = ["NewFields"]
-
-Path = tuple[str, ...]
 
 
 class NewFields:

@@ -23,7 +23,7 @@ from torn_pipeline.tables.naming import json_path, value_at
 from torn_pipeline.tables.new_fields import NewFields
 from torn_pipeline.tables.pieces import Body, Group, Origin, Piece
 from torn_pipeline.tables.rows import Reading, TableRows
-from torn_pipeline.tables.table import Role, Table
+from torn_pipeline.tables.table import Path, Role, Table
 from torn_pipeline.tables.values import DTYPES
 
 if TYPE_CHECKING:
@@ -33,7 +33,6 @@ if TYPE_CHECKING:
 __all__ = ["Batch", "Body", "Normalizer", "Origin", "Rejected", "empty_frame", "garbage_collection_paused"]
 
 BATCH = 5_000  # roots handed on at once: larger batches cost memory, and what follows has a cost for each
-Path = tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

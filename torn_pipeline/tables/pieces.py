@@ -13,7 +13,7 @@ from torn_pipeline.tables.findings import Finding, Kind
 from torn_pipeline.tables.levels import Level, Reader, plain_of, reader_of
 from torn_pipeline.tables.naming import json_path, snake_case, value_at
 from torn_pipeline.tables.plain import PlainObject, Rows, plain_decoder, plain_object
-from torn_pipeline.tables.table import Role, Shape, Table
+from torn_pipeline.tables.table import Path, Role, Shape, Table
 from torn_pipeline.tables.values import json_type, show
 
 if TYPE_CHECKING:
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 __all__ = ["PIECE", "Body", "Group", "Origin", "Piece"]
 
 PIECE = 1_000  # roots normalised at once: larger pieces cost memory, smaller ones time
-Path = tuple[str, ...]
 _KEY_TYPES = {int, str}
 
 

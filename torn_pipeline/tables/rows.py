@@ -13,7 +13,7 @@ from torn_pipeline.tables.contract import Array, Map, Object, Scalar
 from torn_pipeline.tables.findings import Finding, Findings, Kind
 from torn_pipeline.tables.levels import Level, Reader, plain_of
 from torn_pipeline.tables.naming import json_path, snake_case, value_at
-from torn_pipeline.tables.table import Column, ColumnType, Role, Shape, Table
+from torn_pipeline.tables.table import Column, ColumnType, Path, Role, Shape, Table
 from torn_pipeline.tables.values import DTYPES, json_type, show, to_series
 
 if TYPE_CHECKING:
@@ -23,8 +23,6 @@ if TYPE_CHECKING:
 
 
 __all__ = ["Reading", "TableRows"]
-
-Path = tuple[str, ...]
 
 
 @dataclass(slots=True)

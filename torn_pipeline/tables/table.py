@@ -11,7 +11,10 @@ from torn_pipeline.config.models import StorageMode
 if TYPE_CHECKING:
     from torn_pipeline.tables.contract import Object, Scalar
 
-__all__ = ["Column", "ColumnType", "Role", "Shape", "StorageMode", "Table"]
+__all__ = ["Column", "ColumnType", "Path", "Role", "Shape", "StorageMode", "Table"]
+
+Path = tuple[str, ...]
+"""A JSON path, part by part."""
 
 
 class ColumnType(StrEnum):
