@@ -30,6 +30,7 @@ lint: $(READY) ## check style and types
 	@$(BIN)/mypy
 
 bench: $(READY) ## measure speed and memory, as ratios
+	@$(UV) sync --frozen --inexact --quiet --group bench
 	@$(BIN)/python -m bench
 
 dev: $(READY) ## Dagster's UI, daemon, schedules and sensors on your own config
