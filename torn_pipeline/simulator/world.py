@@ -14,13 +14,14 @@ from torn_pipeline.simulator.members import make_balance, make_basic, make_membe
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-__all__ = ["ACCESS_LEVELS", "Access", "Faction", "Key", "Size", "World"]
+__all__ = ["ACCESS_LEVELS", "Access", "Faction", "Key", "Rival", "Size", "User", "World"]
 
 Access = Literal["Public", "Minimal", "Limited", "Full"]
 ACCESS_LEVELS: tuple[Access, ...] = ("Public", "Minimal", "Limited", "Full")
 NOW = 1_777_500_000
 FACTIONS = (40_832, 8_991)
 FIRST_CRIME_ID = 1_500_000
+NO_CHAIN = {"id": 0, "current": 0, "max": 10, "timeout": 0, "modifier": 1, "cooldown": 0, "start": 0, "end": 0}
 FEWEST_MEMBERS = 6
 FEWEST_ITEMS = 4
 DAY, HOUR = 86_400, 3_600
@@ -38,7 +39,7 @@ class Key:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Size:
-    """How much a new world holds: ``members`` and ``crimes`` of each faction, ``items`` of Torn.
+    """How much a new world holds: ``members``, ``crimes`` and about ``attacks`` of the past for each faction, ``items`` of Torn.
 
     Raises:
         ValueError: when the largest crime would lack members, or a kind of item be missing.
@@ -47,12 +48,32 @@ class Size:
     members: int = 90
     crimes: int = 250
     items: int = 1_400
+    attacks: int = 300
 
     def __post_init__(self) -> None:
         """Refuse a world that could not be consistent."""
         if self.members < FEWEST_MEMBERS or self.items < FEWEST_ITEMS:
             message = f"a world needs at least {FEWEST_MEMBERS} members a faction and {FEWEST_ITEMS} items: {self.members}, {self.items}"
             raise ValueError(message)
+
+
+@dataclass(frozen=True, slots=True)
+class User:
+    """Somebody outside the world's own factions; ``faction`` is the id of a rival, None for none."""
+
+    id: int
+    name: str
+    level: int
+    faction: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Rival:
+    """Another faction, known by its name and members alone: attacks and ranked wars are against it."""
+
+    id: int
+    name: str
+    members: tuple[User, ...]
 
 
 @dataclass(slots=True, kw_only=True)
@@ -71,6 +92,12 @@ class Faction:
     balance: dict[str, Any]
     former: list[dict[str, Any]]
     crime_maker: CrimeMaker = field(repr=False)
+    attacks: list[dict[str, Any]] = field(default_factory=list)
+    chains: list[dict[str, Any]] = field(default_factory=list)
+    chain: dict[str, Any] = field(default_factory=lambda: dict(NO_CHAIN))
+    news: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
+    wars: dict[str, Any] = field(default_factory=lambda: {"pacts": [], "wars": {"ranked": None, "raids": [], "territory": []}})
+    positions: list[dict[str, Any]] = field(default_factory=list)
 
 
 class World:
@@ -99,6 +126,34 @@ class World:
         self.items = make_items(Chance(seed, "items"), size.items)
         self.factions = {faction_id: self._faction(faction_id, size) for faction_id in factions}
         self.keys = dict(self._keys() if keys is None else keys)
+        self.users: dict[int, User] = {}
+        self.rivals: dict[int, Rival] = {}
+        self.ranked_wars: list[dict[str, Any]] = []
+
+    def advance(self, seconds: int) -> None:
+        """Let life go on for so many seconds."""
+        self.advance_to(self.now + seconds)
+
+    def advance_to(self, moment: int) -> None:
+        """Let life go on until a moment (Unix seconds); an earlier one changes nothing."""
+        with self.lock:
+            self.now = max(self.now, moment)
+
+    def ranked_war_report(self, war_id: int) -> dict[str, Any]:
+        """What ``rankedwarreport`` shows of a ranked war that has ended.
+
+        Raises:
+            KeyError: when no such war has ended.
+        """
+        raise KeyError(war_id)
+
+    def chain_report(self, faction_id: int, chain_id: int) -> dict[str, Any]:
+        """What ``chainreport`` shows of a faction's chain, also of the one that runs.
+
+        Raises:
+            KeyError: when the faction has no such chain.
+        """
+        raise KeyError((faction_id, chain_id))
 
     def faction(self, faction_id: int) -> Faction:
         """The faction with this id.
