@@ -63,6 +63,7 @@ class Simulator:
         self.faults: list[Fault] = []
         self.before_call: Callable[[int, str], None] | None = None
         self._limit = CallLimit(calls_per_window, window)
+        self._sent: dict[str, bytes] = {}
         self._lock = threading.Lock()
         self._closing = threading.Event()
         self._thread: threading.Thread | None = None
@@ -121,11 +122,14 @@ class Simulator:
         if self.before_call is not None:
             self.before_call(number, path)
         base = f"http://{host or urlsplit(self.origin).netloc}{parts.path}"
+        fault = self._fault(number, path, key)
+        if fault is not None:
+            fault.prepare(self.world, key)
         body = answer_body(self.world, Question(key=key, path=path, query=query, url=base), partial(self._allowed, at=at))
-        answer = Answer(url=f"{base}?{urlencode(query)}" if query else base, body=body)
-        fault = self._fault(number, path)
+        answer = Answer(url=f"{base}?{urlencode(query)}" if query else base, body=body, before=self._sent.get(path))
         if fault is not None:
             answer = fault.apply(answer)
+        self._sent[path] = answer.body
         if answer.wait:
             self._closing.wait(answer.wait)
         return answer
@@ -142,10 +146,10 @@ class Simulator:
         with self._lock:
             return self._limit.take(owner, at)
 
-    def _fault(self, number: int, path: str) -> Fault | None:
+    def _fault(self, number: int, path: str, key: str) -> Fault | None:
         with self._lock:
             for fault in self.faults:
-                if fault.takes(number, path):
+                if fault.takes(number, path, key):
                     fault.times -= 1
                     if fault.times < 1:
                         self.faults.remove(fault)
