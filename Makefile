@@ -22,7 +22,7 @@ demo: $(READY) ## take a simulated faction's data to checked tables, and say how
 	@$(BIN)/torn-pipeline demo
 
 test: $(READY) ## run the whole test suite
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest -n logical --dist loadfile
 
 lint: $(READY) ## check style and types
 	@$(BIN)/ruff check .
