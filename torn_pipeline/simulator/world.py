@@ -14,9 +14,10 @@ from torn_pipeline.simulator.members import make_balance, make_basic, make_membe
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-__all__ = ["ACCESS_LEVELS", "Access", "Faction", "Key", "Rival", "Size", "User", "World"]
+__all__ = ["ACCESS_LEVELS", "Access", "Faction", "Key", "KeyState", "Rival", "Size", "User", "World"]
 
 Access = Literal["Public", "Minimal", "Limited", "Full"]
+KeyState = Literal["active", "paused", "inactive", "federal", "deleted"]
 ACCESS_LEVELS: tuple[Access, ...] = ("Public", "Minimal", "Limited", "Full")
 NOW = 1_777_500_000
 FACTIONS = (40_832, 8_991)
@@ -30,11 +31,17 @@ KEY_LETTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """What an API key opens: whose it is (a user's id, whom the limit of calls is counted for), which faction's, and how far."""
+    """What an API key opens: whose it is (a user's id, whom the limit of calls is counted for), which faction's, and how far.
+
+    ``faction_access`` is whether the owner's position in the faction has access to the API. A key that is not ``active`` is
+    refused: ``paused`` and ``deleted`` by its owner, ``inactive`` and ``federal`` because of where the owner is.
+    """
 
     owner: int
     faction: int
     access: Access = "Full"
+    faction_access: bool = True
+    state: KeyState = "active"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
