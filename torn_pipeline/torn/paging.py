@@ -10,14 +10,14 @@ import logging
 import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NoReturn
-from urllib.parse import urljoin
+from urllib.parse import parse_qs, urljoin, urlsplit
 
 import orjson
 
 from torn_pipeline.errors import BodyRefused, ListMoved
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Hashable, Iterator, Mapping
 
     from torn_pipeline.torn.client import Answer, TornClient
 
@@ -26,6 +26,7 @@ __all__ = ["ListPage", "Listing", "fetch_list"]
 _log = logging.getLogger(__name__)
 
 _ATTEMPTS = 3
+_ANSWERS = 3  # that must all say so before a list is taken to be empty
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,10 +73,16 @@ def fetch_list(client: TornClient, path: str, params: Mapping[str, str], listing
     the new rows are not missed either. After anything else the list is read again from its start and past the
     cache, at most three times in all.
 
-    This proves that no row was missed in a list whose newest rows come first and whose rows stay. It notices
-    rows that vanish from the first page, unless they are its last ones and as many new rows come in. It
-    does not notice a row that vanishes from a later page before the page after it is read, by which the first row
-    of that next page is missed. Lists that rows leave, such as the open crimes, are read safely in one page only.
+    Where pages are asked by ``offset``, the rows that came must also be as many as the list had when its last page
+    was read: fewer mean that a row went from a page not read yet to one already read, or the other way round.
+
+    This proves that no row was missed in a list whose newest rows come first and whose rows stay, be it in another
+    place. It notices rows that vanish from the first page, unless they are its last ones and as many new rows come
+    in. It does not notice a row that vanishes from a later page before the page after it is read, by which the first
+    row of that next page is missed. Lists that rows leave, such as the open crimes, are read safely in one page only.
+
+    An answer whose list is empty is asked for twice more, past the API's cache, and believed when none has a row: an
+    empty list in place of a full one would otherwise end the reading, or empty a table that is replaced.
 
     Raises:
         ListMoved: the list changed at each attempt in a way that may have hidden rows, or its pages lead in a circle.
@@ -96,11 +103,15 @@ def fetch_list(client: TornClient, path: str, params: Mapping[str, str], listing
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Content:
-    """What is kept of a page until the next one is there; ``digest`` stands in where no row has a key."""
+    """What is kept of a page until the next one is there; ``digest`` stands in where no row has a key.
+
+    ``end`` is the place in the list after the page's last row; 0 where there is none, or the page was not asked by ``offset``.
+    """
 
     rows: int
     keys: list[Hashable]
     digest: bytes
+    end: int
 
     def same_rows(self, other: _Content) -> bool:
         """Whether both have the same rows, and have any."""
@@ -111,13 +122,14 @@ class _Content:
 
 @dataclass(slots=True)
 class _Reading:
-    """One attempt at a list, and what it has to remember."""
+    """One attempt at a list, and what it has to remember: ``unkeyed`` counts rows without a key of their own on their page."""
 
     client: TornClient
     path: str
     params: Mapping[str, str]
     listing: Listing
     seen: set[Hashable] = field(default_factory=set)
+    unkeyed: int = 0
     head: list[Hashable] = field(default_factory=list)
 
     def pages(self, *, fresh: bool) -> Iterator[ListPage]:
@@ -125,44 +137,62 @@ class _Reading:
         first = dict(self.params)
         if self.listing.page_size is not None:
             first.setdefault("limit", str(self.listing.page_size))
-        answer = self.client.get(self.path, _past_cache(first) if fresh else first)
+        answer = self._ask(self.path, first, fresh=fresh)
         page, content = self._page(answer, 0)
-        self.head = content.keys
+        self.head, end = content.keys, 0
         yield page
         asked = {answer.url}
         while (url := self._next(answer)) is not None:
             if url in asked:
                 self._give_up("its pages lead in a circle")
             asked.add(url)
-            answer = self.client.get(url, _past_cache({}) if fresh and "timestamp=" not in url else None)
+            answer = self._ask(url, {}, fresh=fresh)
             before = content
             page, content = self._page(answer, page.number + 1)
             if content.same_rows(before):
                 self._give_up("a page has just the rows of the page before it, as if the API did not turn pages")
+            end = content.end or end
             yield page
             if not page.rows and not before.rows:
                 break
         if page.number and self.head:
             yield from self._proof(first, page.number + 1)
+            if (came := len(self.seen) + self.unkeyed) < end:
+                self._give_up(f"it had {end} rows and only {came} of them came, so some changed places")
+
+    def _ask(self, path_or_url: str, params: Mapping[str, str], *, fresh: bool) -> Answer:
+        """An answer that is the endpoint's; one without rows only when each of several answers is."""
+        for number in range(_ANSWERS):
+            past_cache = (fresh or number > 0) and "timestamp=" not in path_or_url
+            answer = self.client.get(path_or_url, _past_cache(params) if past_cache else params)
+            self.listing.check_body(answer.body)
+            if self._rows(answer.body):
+                break
+        return answer
+
+    def _rows(self, body: dict[str, object]) -> list[object]:
+        root = body if self.listing.root is None else body.get(self.listing.root)
+        return root if isinstance(root, list) else [] if root is None else [root]
 
     def _page(self, answer: Answer, number: int) -> tuple[ListPage, _Content]:
-        self.listing.check_body(answer.body)
-        content = self._content(answer.body)
-        page = ListPage(answer=answer, number=number, rows=content.rows, repeated=self._count(content.keys))
+        content = self._content(answer)
+        page = ListPage(answer=answer, number=number, rows=content.rows, repeated=self._count(content))
         return page, content
 
-    def _content(self, body: dict[str, object]) -> _Content:
-        root = body if self.listing.root is None else body.get(self.listing.root)
-        rows = root if isinstance(root, list) else [] if root is None else [root]
-        key_of = self.listing.key_of if rows is root else None
+    def _content(self, answer: Answer) -> _Content:
+        rows = self._rows(answer.body)
+        key_of = self.listing.key_of
         keys = [key for key in map(key_of, rows) if key is not None] if key_of else []
-        return _Content(rows=len(rows), keys=keys, digest=b"" if keys else hashlib.sha256(orjson.dumps(rows)).digest())
+        digest = b"" if keys else hashlib.sha256(orjson.dumps(rows)).digest()
+        offset = _offset(answer.url)
+        return _Content(rows=len(rows), keys=keys, digest=digest, end=offset + len(rows) if offset and rows else 0)
 
-    def _count(self, keys: Sequence[Hashable]) -> int:
-        """How many of the keys were seen before; all of them are, from now on."""
+    def _count(self, content: _Content) -> int:
+        """How many of a page's keys were seen before; all of them are, from now on."""
         before = len(self.seen)
-        self.seen.update(keys)
-        return len(keys) - (len(self.seen) - before)
+        self.seen.update(content.keys)
+        self.unkeyed += content.rows - len(set(content.keys))
+        return len(content.keys) - (len(self.seen) - before)
 
     def _next(self, answer: Answer) -> str | None:
         metadata = answer.body.get("_metadata")
@@ -181,8 +211,7 @@ class _Reading:
         Raises:
             ListMoved: rows may have been missed.
         """
-        answer = self.client.get(self.path, _past_cache(first))
-        page, content = self._page(answer, number)
+        page, content = self._page(self._ask(self.path, first, fresh=True), number)
         on_head = set(self.head)
         new = [key for key in content.keys if key not in on_head]
         if len(new) == len(content.keys):
@@ -198,6 +227,12 @@ class _Reading:
 
     def _name(self) -> str:
         return f"GET {self.path} for account {self.client.account}"
+
+
+def _offset(url: str) -> int:
+    """The place in the list of the first row that a URL asks for; 0 where it says none."""
+    offset = parse_qs(urlsplit(url).query).get("offset", ["0"])[-1]
+    return int(offset) if offset.isdecimal() else 0
 
 
 def _past_cache(params: Mapping[str, str]) -> dict[str, str]:
