@@ -1,209 +1,220 @@
-"""What the API answers to a call: keys, limit, parameters, selections and pages. Knows nothing of HTTP."""
+"""What the API answers to a call: keys, limits, the cache, and which selection is meant. Knows nothing of HTTP."""
 
 from __future__ import annotations
 
-from collections import deque
-from dataclasses import dataclass, field
+import re
+from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
-from urllib.parse import urlencode
 
 import orjson
 
-from torn_pipeline.simulator.faults import error_body
-from torn_pipeline.simulator.vocabulary import ITEM_TYPES, WEAPONS
+from torn_pipeline.simulator.asking import (
+    ACCESS_TOO_LOW,
+    DAILY_READS,
+    IP_BLOCK,
+    KEY_EMPTY,
+    KEY_INCORRECT,
+    TOO_MANY,
+    WRONG_FIELDS,
+    WRONG_ID,
+    WRONG_RELATION,
+    WRONG_TYPE,
+    Asked,
+    Refused,
+    reaches,
+)
+from torn_pipeline.simulator.faction_selections import FACTION
+from torn_pipeline.simulator.faults import ERRORS, error_body
+from torn_pipeline.simulator.limits import CallLimit, Gate, ReadLimit
+from torn_pipeline.simulator.selections import TORN, Selection
+from torn_pipeline.simulator.shapes import DEFAULT_SHAPE, check_shape, reshape
 from torn_pipeline.simulator.world import ACCESS_LEVELS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Mapping
 
-    from torn_pipeline.simulator.world import Access, Faction, Key, World
+    from torn_pipeline.simulator.asking import Question
+    from torn_pipeline.simulator.world import Key, KeyState, World
 
-__all__ = ["CallLimit", "Question", "answer_body"]
+__all__ = ["CACHE_SECONDS", "KEY_STATES", "Api", "Reply"]
 
-KEY_EMPTY, KEY_INCORRECT, WRONG_TYPE, WRONG_FIELDS, TOO_MANY, ACCESS_TOO_LOW, WRONG_CATEGORY = 1, 2, 3, 4, 5, 16, 21
-PAGE_DEFAULT, PAGE_MOST = 20, 100
-CRIME_FIELDS = ("created_at", "executed_at", "ready_at", "expired_at")
-# The statuses of each category of crimes, and the field that `sort`, `from` and `to` go by.
-CRIME_CATEGORIES: Mapping[str, tuple[tuple[str, ...], str]] = {
-    "all": (("Recruiting", "Planning", "Successful", "Failure", "Expired"), "created_at"),
-    "available": (("Recruiting", "Planning"), "created_at"),
-    "recruiting": (("Recruiting",), "expired_at"),
-    "planning": (("Planning",), "ready_at"),
-    "completed": (("Successful", "Failure"), "executed_at"),
-    "successful": (("Successful",), "executed_at"),
-    "failure": (("Failure",), "executed_at"),
-    "expired": (("Expired",), "expired_at"),
-}
+CACHE_SECONDS = 30
+"""For how long the API is said to hand out the same answer again."""
+ADDRESS_SHARE = 10
+"""How many times as many calls as one user an address may make: 1,000 a minute and 100."""
+KEY_STATES: Mapping[KeyState, int] = {"deleted": 2, "federal": 10, "inactive": 13, "paused": 18}
+"""The error that a key in a state other than ``active`` is answered with."""
+KEY_TYPES = {"Public": "Public Only", "Minimal": "Minimal Access", "Limited": "Limited Access", "Full": "Full Access"}
 
 
-class _Refused(Exception):
-    """The call is answered with an error of the API."""
+class Reply(NamedTuple):
+    """A body, and what it is in a few words."""
 
-    def __init__(self, code: int) -> None:
-        super().__init__(code)
-        self.code = code
-
-
-@dataclass(slots=True)
-class CallLimit:
-    """At most ``calls`` calls of one owner in any ``seconds``, over all keys; a refused call does not count."""
-
-    calls: int = 100
-    seconds: float = 60.0
-    _taken: dict[int, deque[float]] = field(default_factory=dict)
-
-    def take(self, owner: int, at: float) -> bool:
-        """Count a call of this owner at this time (seconds of a clock that only goes forward); false when it is one too many."""
-        taken = self._taken.setdefault(owner, deque())
-        while taken and taken[0] <= at - self.seconds:
-            taken.popleft()
-        if len(taken) >= self.calls:
-            return False
-        taken.append(at)
-        return True
+    body: bytes
+    words: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Question:
-    """One call: ``path`` without ``/v2``, ``query`` without the key, ``url`` as asked up to the query (links are made from it)."""
-
-    key: str = field(repr=False)
-    path: str
-    query: Mapping[str, str]
-    url: str
+class _Cached(NamedTuple):
+    until: int
+    reply: Reply
 
 
-class _Asked(NamedTuple):
-    """A question that passed the door, with the caller's faction."""
+class Api:
+    """Answers questions about a world.
 
-    world: World
-    faction: Faction
-    query: Mapping[str, str]
-    url: str
-
-
-def answer_body(world: World, question: Question, allowed: Callable[[int], bool]) -> bytes:
-    """The JSON body of the answer; errors of the API are bodies too.
-
-    ``allowed`` counts a call for a key's owner and says whether it was within the limit.
+    At most ``calls`` calls of one key owner, and ten times as many of one address, are answered in any ``seconds``; these are
+    counted by the time that a question brings. Answers stay the same for ``cache_seconds`` of the world's time, and rows read
+    in a day are counted by it too.
     """
-    with world.lock:
-        try:
-            key = _known(world, question.key, allowed)
-            selection = _selection(question.path, key)
-            return orjson.dumps(selection(_Asked(world, world.faction(key.faction), question.query, question.url)))
-        except _Refused as refused:
-            return error_body(refused.code)
+
+    def __init__(self, world: World, *, calls: int, seconds: float, cache_seconds: int) -> None:
+        self.world = world
+        self.limit = CallLimit(calls, seconds)
+        self.gate = Gate()
+        self.reads = ReadLimit()
+        self.cache_seconds = cache_seconds
+        self._addresses = CallLimit(calls * ADDRESS_SHARE, seconds)
+        self._cache: dict[object, _Cached] = {}
+        self._shape = DEFAULT_SHAPE
+
+    @property
+    def shape(self) -> str:
+        """The version of the API whose shape the answers have."""
+        return self._shape
+
+    @shape.setter
+    def shape(self, shape: str) -> None:
+        with self.world.lock:
+            self._shape = check_shape(shape)
+            self._cache.clear()
+
+    def taken(self, owner: int, at: float) -> int:
+        """How many calls of this owner count against the limit at this time (seconds of the questions' clock)."""
+        with self.world.lock:
+            return self.limit.taken(owner, at)
+
+    def let_in_again(self) -> None:
+        """Forget the wrong keys that addresses have come with."""
+        with self.world.lock:
+            self.gate.open()
+
+    def answer(self, question: Question) -> Reply:
+        """The JSON body of the answer; errors of the API are bodies too."""
+        with self.world.lock:
+            try:
+                key = self._let_in(question)
+                return self._answer(question, key)
+            except Refused as refused:
+                return Reply(error_body(refused.code), f"error {refused.code}: {ERRORS[refused.code]}")
+
+    def _let_in(self, question: Question) -> Key:
+        if self.gate.is_shut(question.address, question.at) or not self._addresses.take(question.address, question.at):
+            raise Refused(IP_BLOCK)
+        if not question.key:
+            raise Refused(KEY_EMPTY)
+        key = self.world.keys.get(question.key)
+        if key is None:
+            self.gate.wrong_key(question.address, question.at)
+            raise Refused(KEY_INCORRECT)
+        if not self.limit.take(key.owner, question.at):
+            raise Refused(TOO_MANY)
+        if key.state != "active":
+            raise Refused(KEY_STATES[key.state])
+        return key
+
+    def _answer(self, question: Question, key: Key) -> Reply:
+        section, name, named = _parts(question.path)
+        selection = SECTIONS[section][name]
+        asked = self._asked(question, key, selection, named)
+        slot = self._slot(question, key) if self.cache_seconds and selection.cached else None
+        if slot is not None and slot in self._cache and self.world.now < self._cache[slot].until:
+            reply = self._cache[slot].reply
+            return Reply(reply.body, f"{reply.words}, from the cache")
+        body = reshape(name, selection.body(asked), self._shape)
+        reply = Reply(orjson.dumps(body), _words(body))
+        if slot is not None:
+            self._cache = {kept: cached for kept, cached in self._cache.items() if self.world.now < cached.until}
+            self._cache[slot] = _Cached(self.world.now + self.cache_seconds, reply)
+        return reply
+
+    def _asked(self, question: Question, key: Key, selection: Selection, named: str) -> Asked:
+        ids = _ids(named, selection)
+        if not reaches(key, selection.access):
+            raise Refused(ACCESS_TOO_LOW)
+        faction_id = ids[0] if ids and selection.named == "faction" else key.faction
+        asked = Asked(
+            world=self.world,
+            key=key,
+            faction_id=faction_id,
+            query=question.query,
+            url=question.url,
+            things=() if selection.named == "faction" else ids,
+            read=partial(self._read, key.owner),
+        )
+        if selection.private and not (asked.own and key.faction_access):
+            raise Refused(WRONG_RELATION)
+        return asked
+
+    def _read(self, owner: int, kind: str, rows: int) -> None:
+        if not self.reads.read(owner, kind, rows, self.world.now):
+            raise Refused(DAILY_READS)
+
+    def _slot(self, question: Question, key: Key) -> object:
+        """What an answer is kept under: the window does not tell one from another, unless the caller asks for a fresh answer."""
+        left_out = {"comment"} if "timestamp" in question.query else {"comment", "from", "to"}
+        return question.path, key, frozenset((name, value) for name, value in question.query.items() if name not in left_out)
 
 
-def _known(world: World, key: str, allowed: Callable[[int], bool]) -> Key:
-    if not key:
-        raise _Refused(KEY_EMPTY)
-    if key not in world.keys:
-        raise _Refused(KEY_INCORRECT)
-    if not allowed(world.keys[key].owner):
-        raise _Refused(TOO_MANY)
-    return world.keys[key]
+def _parts(path: str) -> tuple[str, str, str]:
+    """Section, selection and the id between them, empty when there is none."""
+    section, *rest = [part for part in path.split("/") if part] or [""]
+    if section not in SECTIONS:
+        raise Refused(WRONG_TYPE)
+    if len(rest) not in {1, 2} or rest[-1] not in SECTIONS[section]:
+        raise Refused(WRONG_FIELDS)
+    return section, rest[-1], rest[0] if len(rest) == 2 else ""  # noqa: PLR2004 - an id and a selection
 
 
-def _selection(path: str, key: Key) -> Callable[[_Asked], dict[str, Any]]:
-    if path in SELECTIONS:
-        access, selection = SELECTIONS[path]
-        if ACCESS_LEVELS.index(key.access) < ACCESS_LEVELS.index(access):
-            raise _Refused(ACCESS_TOO_LOW)
-        return selection
-    section = path.strip("/").split("/")[0]
-    raise _Refused(WRONG_FIELDS if section in SECTIONS else WRONG_TYPE)
+def _ids(named: str, selection: Selection) -> tuple[int, ...]:
+    parts = named.split(",") if named else []
+    most = {"nothing": 0, "faction": 1, "thing": 1, "things": len(parts)}[selection.named]
+    if len(parts) > most or (selection.must_name and not parts) or not all(re.fullmatch(r"[0-9]{1,18}", part) for part in parts):
+        raise Refused(WRONG_ID)
+    return tuple(int(part) for part in parts)
 
 
-def _choice(query: Mapping[str, str], name: str, default: str, allowed: Sequence[str], code: int = WRONG_FIELDS) -> str:
-    value = query.get(name, default)
-    if value not in allowed:
-        raise _Refused(code)
-    return value
+def _words(body: Mapping[str, Any]) -> str:
+    counts = [(len(rows), name) for name, rows in body.items() if isinstance(rows, list)]
+    return ", ".join(f"{count} {name}" for count, name in counts) or ", ".join(body)
 
 
-def _whole(query: Mapping[str, str], name: str, least: int = 0) -> int | None:
-    if name not in query:
-        return None
-    try:
-        value = int(query[name])
-    except ValueError:
-        raise _Refused(WRONG_FIELDS) from None
-    if value < least:
-        raise _Refused(WRONG_FIELDS)
-    return value
+def _key_info(asked: Asked) -> dict[str, Any]:
+    key = asked.key
+    level = ACCESS_LEVELS.index(key.access) + 1
+    sections = {name: _open_to(key, SECTIONS.get(name, {})) for name in ("company", "market", "property", "user", "racing", "forum")}
+    sections |= {name: _open_to(key, selections) for name, selections in SECTIONS.items()}
+    return {
+        "info": {
+            "selections": sections,
+            "user": {"id": key.owner, "faction_id": key.faction or None, "company_id": None},
+            "access": {
+                "level": level,
+                "type": KEY_TYPES[key.access],
+                "faction": key.faction_access,
+                "company": False,
+                "log": {"custom_permissions": False, "available": []},
+            },
+        }
+    }
 
 
-def _crimes(asked: _Asked) -> dict[str, Any]:
-    statuses, by_default = CRIME_CATEGORIES[_choice(asked.query, "cat", "all", tuple(CRIME_CATEGORIES), WRONG_CATEGORY)]
-    by = _choice(asked.query, "filters", by_default, CRIME_FIELDS)
-    after, until = _whole(asked.query, "from"), _whole(asked.query, "to")
-    rows = [
-        crime
-        for crime in asked.faction.crimes
-        if crime["status"] in statuses
-        # What has no such time lies in no window.
-        and (after is None or (crime[by] is not None and crime[by] > after))
-        and (until is None or (crime[by] is not None and crime[by] <= until))
-    ]
-    newest_first = _choice(asked.query, "sort", "DESC", ("DESC", "ASC")) == "DESC"
-    rows.sort(key=lambda crime: (crime[by] or 0, crime["id"]), reverse=newest_first)
-    return _page("crimes", rows, asked)
+def _open_to(key: Key, selections: Mapping[str, Selection]) -> list[str]:
+    reached = [name for name, one in selections.items() if reaches(key, one.access) and (key.faction_access or not one.private)]
+    return sorted(reached)
 
 
-def _page(name: str, rows: list[dict[str, Any]], asked: _Asked) -> dict[str, Any]:
-    limit = min(_whole(asked.query, "limit", least=1) or PAGE_DEFAULT, PAGE_MOST)
-    offset = _whole(asked.query, "offset") or 0
-
-    def link(start: int) -> str:
-        return f"{asked.url}?{urlencode({**asked.query, 'limit': limit, 'offset': start})}"
-
-    following = link(offset + limit) if offset + limit < len(rows) else None
-    previous = link(max(0, offset - limit)) if offset else None
-    return {name: rows[offset : offset + limit], "_metadata": {"links": {"next": following, "prev": previous}}}
-
-
-def _members(asked: _Asked) -> dict[str, Any]:
-    _choice(asked.query, "striptags", "true", ("true", "false"))  # no text of this world has tags
-    return {"members": asked.faction.members}
-
-
-def _basic(asked: _Asked) -> dict[str, Any]:
-    return {"basic": asked.faction.basic}
-
-
-def _balance(asked: _Asked) -> dict[str, Any]:
-    balance = asked.faction.balance
-    if _choice(asked.query, "cat", "current", ("current", "all"), WRONG_CATEGORY) == "current":
-        return {"balance": balance}
-    return {"balance": {**balance, "members": [*balance["members"], *asked.faction.former]}}
-
-
-def _items(asked: _Asked) -> dict[str, Any]:
-    # The description says that details are left out of the category All; the answers that were recorded have them.
-    category = asked.query.get("cat", "All")
-    descending = _choice(asked.query, "sort", "ASC", ("DESC", "ASC")) == "DESC"
-    rows = [item for item in asked.world.items if _in_category(item, category)]
-    return {"items": sorted(rows, key=lambda item: int(item["id"]), reverse=descending)}
-
-
-def _in_category(item: Mapping[str, Any], category: str) -> bool:
-    if category == "All":
-        return True
-    if category in WEAPONS:
-        return item["type"] == "Weapon" and bool(item["details"]["category"] == category)
-    kind = "Armor" if category == "Defensive" else category
-    if kind not in ITEM_TYPES:
-        raise _Refused(WRONG_CATEGORY)
-    return bool(item["type"] == kind)
-
-
-SELECTIONS: Mapping[str, tuple[Access, Callable[[_Asked], dict[str, Any]]]] = {
-    "/faction/balance": ("Limited", _balance),
-    "/faction/basic": ("Public", _basic),
-    "/faction/crimes": ("Minimal", _crimes),
-    "/faction/members": ("Public", _members),
-    "/torn/items": ("Public", _items),
+SECTIONS: Mapping[str, Mapping[str, Selection]] = {
+    "faction": FACTION,
+    "key": {"info": Selection(body=_key_info, named="nothing", cached=False)},
+    "torn": TORN,
 }
-SECTIONS = frozenset(path.split("/")[1] for path in SELECTIONS)

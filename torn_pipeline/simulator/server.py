@@ -1,20 +1,21 @@
-"""The HTTP server in front of a world: loopback only, keep-alive, one thread a connection."""
+"""The simulator: a world, its clock, the API that shows it and the controls, behind a server on loopback."""
 
 from __future__ import annotations
 
-import socket
-import socketserver
-import sys
 import threading
 import time
-from contextlib import suppress
+from collections import deque
 from functools import partial
-from http.server import BaseHTTPRequestHandler
-from typing import TYPE_CHECKING, Any, NamedTuple, Self
+from typing import TYPE_CHECKING, NamedTuple, Self
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
-from torn_pipeline.simulator.api import CallLimit, Question, answer_body
+from torn_pipeline.simulator.api import Api
+from torn_pipeline.simulator.asking import Question
+from torn_pipeline.simulator.clock import Clock
+from torn_pipeline.simulator.controls import Controls
 from torn_pipeline.simulator.faults import Answer
+from torn_pipeline.simulator.shapes import DEFAULT_SHAPE
+from torn_pipeline.simulator.wire import LOOPBACK, Handler, Server
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -23,12 +24,12 @@ if TYPE_CHECKING:
     from torn_pipeline.simulator.faults import Fault
     from torn_pipeline.simulator.world import World
 
-__all__ = ["Call", "Simulator"]
+__all__ = ["Answered", "Call", "Simulator"]
 
 PREFIX = "/v2"
-LOOPBACK = "127.0.0.1"
 POLL_SECONDS = 0.01
-JOIN_SECONDS = 5.0
+CALLS_KEPT = 20_000
+ANSWERS_KEPT = 50
 
 
 class Call(NamedTuple):
@@ -43,42 +44,101 @@ class Call(NamedTuple):
     owner: int | None
 
 
+class Answered(NamedTuple):
+    """What was answered to the call with this number, in a few words; ``at`` and ``world`` are Unix seconds, real and simulated."""
+
+    number: int
+    at: float
+    world: int
+    call: Call
+    words: str
+
+
 class Simulator:
     """A Torn City API on loopback that shows a world; use it as a context manager, or ``serve_forever``.
 
-    ``port`` 0 takes a free one. At most ``calls_per_window`` calls of one key owner are answered in any ``window`` seconds.
+    ``port`` 0 takes a free one. At most ``calls_per_window`` calls of one key owner, and ten times as many of one address, are
+    answered in any ``window`` seconds. ``speed`` is how many seconds the world lives in each real one; 0 stands still.
+    ``cache_seconds`` of the world's time long an answer is handed out again; 0 makes every answer a fresh one, so that what
+    has been changed shows at once, which a test wants, while a client must live with 30. ``shape`` is the version of the API.
 
-    ``url`` is what to set ``TORN_API_URL`` to. ``calls`` lists what was asked, oldest first. ``faults`` is a list to be filled: the
-    first one that takes a call is applied to its answer, and leaves the list when its ``times`` are used up; the call counts
-    against the limit all the same. ``before_call`` is called with the number of each call (from 1) and its path before it is
-    answered, in a thread of the server; the call is already in ``calls``.
+    ``url`` is what to set ``TORN_API_URL`` to. ``calls`` lists what was asked, oldest first (at least the last 10,000). ``faults``
+    is a list to be filled: the first one that takes a call is applied to its answer, and leaves the list when its ``times`` are
+    used up; the call counts against the limit all the same. ``before_call`` is called with the number of each call (from 1) and
+    its path before it is answered, in a thread of the server; the call is already in ``calls``.
 
     Raises:
         OSError: when the port is taken.
+        ValueError: for a speed or a shape that cannot be.
     """
 
-    def __init__(self, world: World, *, port: int = 0, calls_per_window: int = 100, window: float = 60.0) -> None:
+    def __init__(
+        self,
+        world: World,
+        *,
+        port: int = 0,
+        calls_per_window: int = 100,
+        window: float = 60.0,
+        speed: float = 0.0,
+        cache_seconds: int = 0,
+        shape: str = DEFAULT_SHAPE,
+    ) -> None:
         self.world = world
+        self.clock = Clock(world, speed)
+        self.api = Api(world, calls=calls_per_window, seconds=window, cache_seconds=cache_seconds)
+        self.api.shape = shape
         self.calls: list[Call] = []
+        self.answered: deque[Answered] = deque(maxlen=ANSWERS_KEPT)
         self.faults: list[Fault] = []
         self.before_call: Callable[[int, str], None] | None = None
-        self._limit = CallLimit(calls_per_window, window)
+        self.lock = threading.Lock()
+        self._controls = Controls(self)
+        self._received = 0
         self._sent: dict[str, bytes] = {}
-        self._lock = threading.Lock()
         self._closing = threading.Event()
         self._thread: threading.Thread | None = None
         self._serving = False
-        self._server = _Server((LOOPBACK, port), partial(_Handler, self))
+        self._server = Server((LOOPBACK, port), partial(Handler, self))
 
     @property
     def origin(self) -> str:
-        """Scheme, host and port."""
+        """Scheme, host and port, where the page of controls is."""
         return f"http://{LOOPBACK}:{self._server.server_address[1]}"
 
     @property
     def url(self) -> str:
         """The base URL of the API."""
         return self.origin + PREFIX
+
+    @property
+    def shape(self) -> str:
+        """The version of the API whose shape the answers have; can be set."""
+        return self.api.shape
+
+    @shape.setter
+    def shape(self, shape: str) -> None:
+        self.api.shape = shape
+
+    @property
+    def received(self) -> int:
+        """How many calls there have been; the next one's number is one more."""
+        return self._received
+
+    def set_speed(self, speed: float) -> None:
+        """Let the world live so many seconds in each real one from now on.
+
+        Raises:
+            ValueError: for a speed that cannot be.
+        """
+        self.clock.speed = speed
+
+    def advance(self, seconds: int) -> int:
+        """Let so many seconds of the world pass at once, and say when it is then (Unix seconds).
+
+        Raises:
+            ValueError: for less than none, or more than five weeks.
+        """
+        return self.clock.advance(seconds)
 
     def __enter__(self) -> Self:
         """Start to serve in a thread."""
@@ -111,43 +171,55 @@ class Simulator:
             self._thread = None
         self._server.server_close()
 
-    def answer(self, target: str, key: str, host: str | None) -> Answer:
+    # --- what the server asks ------------------------------------------------------------------------------------
+
+    def answer(self, target: str, key: str, host: str | None, address: str = LOOPBACK) -> Answer:
         """The answer to a GET of ``target`` (path and query) with the key of its header; waits as long as a fault says."""
         parts = urlsplit(target)
         query = dict(parse_qsl(parts.query, keep_blank_values=True))
         key = key or query.get("key", "")
         query.pop("key", None)
         path = parts.path.removeprefix(PREFIX)
-        at, number = self._record(path, query, key)
+        number, call = self._record(path, query, key)
         if self.before_call is not None:
             self.before_call(number, path)
         base = f"http://{host or urlsplit(self.origin).netloc}{parts.path}"
         fault = self._fault(number, path, key)
         if fault is not None:
             fault.prepare(self.world, key)
-        body = answer_body(self.world, Question(key=key, path=path, query=query, url=base), partial(self._allowed, at=at))
-        answer = Answer(url=f"{base}?{urlencode(query)}" if query else base, body=body, before=self._sent.get(path))
+        world = self.clock.tick()
+        reply = self.api.answer(Question(key=key, path=path, query=query, url=base, address=address, at=call.at))
+        answer = Answer(url=f"{base}?{urlencode(query)}" if query else base, body=reply.body, before=self._sent.get(path))
         if fault is not None:
             answer = fault.apply(answer)
         self._sent[path] = answer.body
+        words = reply.words if fault is None else f"{type(fault).__name__} instead of {reply.words}"
+        self.answered.append(Answered(number, time.time(), world, call, words))
         if answer.wait:
             self._closing.wait(answer.wait)
         return answer
 
-    def _record(self, path: str, query: Mapping[str, str], key: str) -> tuple[float, int]:
+    def shown(self, path: str) -> Answer | None:
+        """What the controls show at this path, None when it is the API's."""
+        return self._controls.shown(path)
+
+    def changed(self, path: str, body: bytes) -> Answer | None:
+        """What the controls say to a POST, None when the path is none of theirs."""
+        return self._controls.changed(path, body)
+
+    def _record(self, path: str, query: Mapping[str, str], key: str) -> tuple[int, Call]:
         with self.world.lock:
             known = self.world.keys.get(key)
-        with self._lock:
-            at = time.monotonic()
-            self.calls.append(Call(at, path, query, known.owner if known else None))
-            return at, len(self.calls)
-
-    def _allowed(self, owner: int, *, at: float) -> bool:
-        with self._lock:
-            return self._limit.take(owner, at)
+        with self.lock:
+            call = Call(time.monotonic(), path, query, known.owner if known else None)
+            self.calls.append(call)
+            if len(self.calls) > CALLS_KEPT:
+                del self.calls[: CALLS_KEPT // 2]
+            self._received += 1
+            return self._received, call
 
     def _fault(self, number: int, path: str, key: str) -> Fault | None:
-        with self._lock:
+        with self.lock:
             for fault in self.faults:
                 if fault.takes(number, path, key):
                     fault.times -= 1
@@ -155,80 +227,3 @@ class Simulator:
                         self.faults.remove(fault)
                     return fault
         return None
-
-
-class _Server(socketserver.ThreadingTCPServer):
-    """Serves each connection in a thread and knows them, so that closing ends also those that idle."""
-
-    allow_reuse_address = True
-    request_queue_size = 128
-
-    def __init__(self, address: tuple[str, int], handler: Callable[..., BaseHTTPRequestHandler]) -> None:
-        self._open: dict[threading.Thread, socket.socket] = {}
-        self._open_lock = threading.Lock()
-        super().__init__(address, handler)
-
-    def process_request(self, request: Any, client_address: Any) -> None:  # noqa: ANN401 - as the base class has it
-        """Start a thread for a new connection."""
-        thread = threading.Thread(target=self.process_request_thread, args=(request, client_address), daemon=True)
-        with self._open_lock:
-            self._open[thread] = request
-        thread.start()
-
-    def process_request_thread(self, request: Any, client_address: Any) -> None:  # noqa: ANN401 - as the base class has it
-        """Serve one connection until either side ends it."""
-        try:
-            super().process_request_thread(request, client_address)
-        finally:
-            with self._open_lock:
-                del self._open[threading.current_thread()]
-
-    def server_close(self) -> None:
-        """Close the door, end every connection and wait for the threads."""
-        super().server_close()
-        with self._open_lock:
-            still_open = list(self._open.items())
-        for thread, request in still_open:
-            with suppress(OSError):
-                request.shutdown(socket.SHUT_RDWR)
-            thread.join(JOIN_SECONDS)
-
-    def handle_error(self, request: Any, client_address: Any) -> None:  # noqa: ANN401 - as the base class has it
-        """Say nothing when a client went away; anything else is a fault of ours and is shown on stderr."""
-        if not isinstance(sys.exception(), ConnectionError):
-            super().handle_error(request, client_address)
-
-
-class _Handler(BaseHTTPRequestHandler):
-    """Reads a request, asks the simulator, writes the answer with one call."""
-
-    protocol_version = "HTTP/1.1"
-    disable_nagle_algorithm = True
-
-    def __init__(self, simulator: Simulator, *args: Any) -> None:  # noqa: ANN401 - as the base class has it
-        self._simulator = simulator
-        super().__init__(*args)
-
-    def do_GET(self) -> None:
-        """Answer a GET; other methods are refused by the base class."""
-        scheme, _, key = self.headers.get("Authorization", "").partition(" ")
-        answer = self._simulator.answer(self.path, key.strip() if scheme.lower() == "apikey" else "", self.headers.get("Host"))
-        self.close_connection = self.close_connection or answer.dropped or answer.sent is not None
-        if not answer.dropped:
-            self.wfile.write(_head(answer) + answer.body[: answer.sent])
-
-    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002, ANN401 - as the base class has it
-        """Write no log: a request line may hold a key."""
-
-
-def _head(answer: Answer) -> bytes:
-    # A proxy also sends statuses that no standard knows, such as 520.
-    phrase = BaseHTTPRequestHandler.responses.get(answer.status, ("",))[0]
-    lines = [
-        f"HTTP/1.1 {answer.status} {phrase}",
-        f"Content-Type: {answer.content_type}",
-        f"Content-Length: {len(answer.body)}",
-    ]
-    if answer.retry_after is not None:
-        lines.append(f"Retry-After: {answer.retry_after}")
-    return ("\r\n".join(lines) + "\r\n\r\n").encode("ascii")

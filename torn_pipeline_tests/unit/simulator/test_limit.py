@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import requests
 
 from torn_pipeline.simulator import Simulator
-from torn_pipeline.simulator.api import CallLimit
+from torn_pipeline.simulator.limits import CallLimit
 from torn_pipeline_tests.unit.simulator.conftest import Caller
 
 if TYPE_CHECKING:

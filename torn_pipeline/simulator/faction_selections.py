@@ -1,0 +1,246 @@
+"""The selections of the section ``faction``."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+from torn_pipeline.simulator.asking import ACCESS_TOO_LOW, WRONG_CATEGORY, WRONG_ID, WRONG_RELATION, Refused, choice, choices, flag, reaches
+from torn_pipeline.simulator.paging import is_within, newest_first, offset_page, window_page
+from torn_pipeline.simulator.selections import Selection
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from torn_pipeline.simulator.asking import Asked
+    from torn_pipeline.simulator.world import Faction
+
+__all__ = ["FACTION"]
+
+Json = dict[str, Any]
+
+MOST_NEWS_CATEGORIES = 10
+CRIME_FIELDS = ("created_at", "executed_at", "ready_at", "expired_at")
+# The statuses of each category of crimes, and the field that `sort`, `from` and `to` go by.
+CRIME_CATEGORIES: Mapping[str, tuple[tuple[str, ...], str]] = {
+    "all": (("Recruiting", "Planning", "Successful", "Failure", "Expired"), "created_at"),
+    "available": (("Recruiting", "Planning"), "created_at"),
+    "recruiting": (("Recruiting",), "expired_at"),
+    "planning": (("Planning",), "ready_at"),
+    "completed": (("Successful", "Failure"), "executed_at"),
+    "successful": (("Successful",), "executed_at"),
+    "failure": (("Failure",), "executed_at"),
+    "expired": (("Expired",), "expired_at"),
+}
+NEWS = (
+    "main",
+    "attack",
+    "armoryDeposit",
+    "armoryAction",
+    "territoryWar",
+    "rankedWar",
+    "territoryGain",
+    "chain",
+    "crime",
+    "membership",
+    "depositFunds",
+    "giveFunds",
+)
+NEWS_OF_LIMITED_ACCESS = frozenset({"attack", "depositFunds", "giveFunds"})
+TAG = re.compile(r"</?[A-Za-z][^>]*>")
+SIMPLE_ATTACK = ("id", "code", "started", "ended", "result", "respect_gain", "respect_loss")
+
+
+# --- crimes ----------------------------------------------------------------------------------------------------
+
+
+def _crimes(asked: Asked) -> Json:
+    statuses, by_default = CRIME_CATEGORIES[choice(asked.query, "cat", "all", tuple(CRIME_CATEGORIES), WRONG_CATEGORY)]
+    by = choice(asked.query, "filters", by_default, CRIME_FIELDS)
+    within = is_within(asked)
+    rows = [crime for crime in asked.faction.crimes if crime["status"] in statuses and within(crime[by])]
+    rows.sort(key=lambda crime: (crime[by] or 0, crime["id"]), reverse=newest_first(asked))
+    return offset_page("crimes", rows, asked)
+
+
+def _crime(asked: Asked) -> Json:
+    for faction in asked.world.factions.values():
+        for crime in faction.crimes:
+            if crime["id"] == asked.things[0]:
+                if faction is asked.faction:
+                    return {"crime": crime}
+                raise Refused(WRONG_RELATION)
+    raise Refused(WRONG_ID)
+
+
+# --- who and what there is -------------------------------------------------------------------------------------
+
+
+def _members(asked: Asked) -> Json:
+    strip = flag(asked.query, "striptags", "true")
+    return {"members": [_member(member, asked, strip=strip) for member in asked.faction.members]}
+
+
+def _member(member: Json, asked: Asked, *, strip: bool) -> Json:
+    new = member
+    if not asked.trusted:
+        new = {**new, "revive_setting": "Unknown"}
+    if not asked.own:
+        new = {**new, "is_in_oc": False}
+    status = member["status"]
+    if strip and "<" in f"{status['description']}{status['details']}":
+        details = status["details"] and TAG.sub("", status["details"])
+        new = {**new, "status": {**status, "description": TAG.sub("", status["description"]), "details": details}}
+    return new
+
+
+def _basic(asked: Asked) -> Json:
+    basic = asked.faction.basic
+    return {"basic": basic if asked.trusted else {**basic, "is_enlisted": None}}
+
+
+def _balance(asked: Asked) -> Json:
+    balance = asked.faction.balance
+    if choice(asked.query, "cat", "current", ("current", "all"), WRONG_CATEGORY) == "current":
+        return {"balance": balance}
+    return {"balance": {**balance, "members": [*balance["members"], *asked.faction.former]}}
+
+
+def _positions(asked: Asked) -> Json:
+    return {"positions": asked.faction.positions}
+
+
+# --- attacks and chains ----------------------------------------------------------------------------------------
+
+
+def _attacks(asked: Asked) -> Json:
+    rows, by = _chosen_attacks(asked)
+    return window_page("attacks", rows, asked, by)
+
+
+def _attacksfull(asked: Asked) -> Json:
+    rows, by = _chosen_attacks(asked)
+    page = window_page("attacks", rows, asked, by, most=1_000)
+    return {**page, "attacks": [_simple(attack) for attack in page["attacks"]]}
+
+
+def _chosen_attacks(asked: Asked) -> tuple[list[Json], str]:
+    """The attacks that pass the filters, and the field that the window goes by."""
+    filters = choices(asked.query, "filters", ("incoming", "outgoing", "idFilter"))
+    directions = set(filters) - {"idFilter"}
+    attacks = asked.faction.attacks
+    if len(directions) == 1:
+        attacks = [attack for attack in attacks if _is_outgoing(attack, asked.faction) == ("outgoing" in directions)]
+    # The description says no more than "timestamps"; an attack is known once it has ended.
+    return attacks, "id" if "idFilter" in filters else "ended"
+
+
+def _is_outgoing(attack: Json, faction: Faction) -> bool:
+    attacker = attack["attacker"]
+    return attacker is not None and attacker["faction"] is not None and attacker["faction"]["id"] == faction.id
+
+
+def _simple(attack: Json) -> Json:
+    people = {
+        side: attack[side] and {"id": attack[side]["id"], "faction_id": attack[side]["faction"] and attack[side]["faction"]["id"]}
+        for side in ("attacker", "defender")
+    }
+    return {name: attack[name] for name in SIMPLE_ATTACK} | people
+
+
+def _chain(asked: Asked) -> Json:
+    return {"chain": asked.faction.chain}
+
+
+def _chains(asked: Asked) -> Json:
+    # Nothing says which of its two times counts; with the start a chain may appear in a window that was read before it ended.
+    return window_page("chains", asked.faction.chains, asked, "start")
+
+
+def _chain_report(asked: Asked) -> Json:
+    if asked.things:
+        return {"chainreport": _report_of_chain(asked, asked.things[0])}
+    faction = asked.faction
+    for chain_id in [faction.chain["id"], *(row["id"] for row in faction.chains[-1:])]:
+        try:
+            return {"chainreport": asked.world.chain_report(faction.id, chain_id)}
+        except KeyError:
+            continue  # the one that runs is too short as yet to have a report
+    raise Refused(WRONG_ID)
+
+
+def _report_of_chain(asked: Asked, chain_id: int) -> Json:
+    for faction in asked.world.factions.values():
+        if faction.chain["id"] == chain_id and faction is not asked.faction:
+            raise Refused(WRONG_RELATION)
+        try:
+            return asked.world.chain_report(faction.id, chain_id)
+        except KeyError:
+            continue
+    raise Refused(WRONG_ID)
+
+
+# --- wars ------------------------------------------------------------------------------------------------------
+
+
+def _wars(asked: Asked) -> Json:
+    return asked.faction.wars
+
+
+def _rankedwars(asked: Asked) -> Json:
+    within = is_within(asked)
+    rows = [war for war in asked.world.ranked_wars if asked.faction.id in {side["id"] for side in war["factions"]} and within(war["start"])]
+    rows.sort(key=lambda war: (war["start"], war["id"]), reverse=newest_first(asked))
+    return offset_page("rankedwars", rows, asked)
+
+
+def _ranked_war_report(asked: Asked) -> Json:
+    try:
+        return {"rankedwarreport": asked.world.ranked_war_report(asked.things[0])}
+    except KeyError:
+        raise Refused(WRONG_ID) from None
+
+
+# --- news, and about the section itself ------------------------------------------------------------------------
+
+
+def _news(asked: Asked) -> Json:
+    strip = flag(asked.query, "striptags", "false")
+    categories = set(choices(asked.query, "cat", NEWS, WRONG_CATEGORY))
+    if not 1 <= len(categories) <= MOST_NEWS_CATEGORIES:
+        raise Refused(WRONG_CATEGORY)
+    if categories & NEWS_OF_LIMITED_ACCESS and not reaches(asked.key, "Limited"):
+        raise Refused(ACCESS_TOO_LOW)
+    rows = [row for category, row in asked.faction.news if category in categories]
+    page = window_page("news", rows, asked, "timestamp")
+    asked.read("news", len(page["news"]))
+    return {**page, "news": [{**row, "text": TAG.sub("", row["text"])} for row in page["news"]]} if strip else page
+
+
+def _lookup(_: Asked) -> Json:
+    return {"selections": sorted(FACTION)}
+
+
+def _timestamp(asked: Asked) -> Json:
+    return {"timestamp": asked.world.now}
+
+
+FACTION: Mapping[str, Selection] = {
+    "attacks": Selection(body=_attacks, access="Limited", private=True),
+    "attacksfull": Selection(body=_attacksfull, access="Limited", private=True),
+    "balance": Selection(body=_balance, access="Limited", private=True),
+    "basic": Selection(body=_basic),
+    "chain": Selection(body=_chain),
+    "chainreport": Selection(body=_chain_report, named="thing"),
+    "chains": Selection(body=_chains),
+    "crime": Selection(body=_crime, access="Minimal", named="thing", must_name=True, private=True),
+    "crimes": Selection(body=_crimes, access="Minimal", private=True),
+    "lookup": Selection(body=_lookup),
+    "members": Selection(body=_members),
+    "news": Selection(body=_news, access="Minimal", private=True),
+    "positions": Selection(body=_positions, access="Minimal", private=True),
+    "rankedwarreport": Selection(body=_ranked_war_report, named="thing", must_name=True),
+    "rankedwars": Selection(body=_rankedwars),
+    "timestamp": Selection(body=_timestamp, cached=False),
+    "wars": Selection(body=_wars),
+}
