@@ -9,17 +9,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import orjson
 
 from torn_pipeline.simulator.asking import (
-    ACCESS_TOO_LOW,
-    DAILY_READS,
-    IP_BLOCK,
-    KEY_EMPTY,
-    KEY_INCORRECT,
-    TOO_MANY,
-    WRONG_FIELDS,
-    WRONG_ID,
-    WRONG_RELATION,
-    WRONG_TYPE,
     Asked,
+    Code,
     Refused,
     reaches,
 )
@@ -42,7 +33,12 @@ CACHE_SECONDS = 30
 """For how long the API is said to hand out the same answer again."""
 ADDRESS_SHARE = 10
 """How many times as many calls as one user an address may make: 1,000 a minute and 100."""
-KEY_STATES: Mapping[KeyState, int] = {"deleted": 2, "federal": 10, "inactive": 13, "paused": 18}
+KEY_STATES: Mapping[KeyState, Code] = {
+    "deleted": Code.KEY_INCORRECT,
+    "federal": Code.OWNER_IN_FEDERAL_JAIL,
+    "inactive": Code.OWNER_INACTIVE,
+    "paused": Code.KEY_PAUSED,
+}
 """The error that a key in a state other than ``active`` is answered with."""
 KEY_TYPES = {"Public": "Public Only", "Minimal": "Minimal Access", "Limited": "Limited Access", "Full": "Full Access"}
 
@@ -109,15 +105,15 @@ class Api:
 
     def _let_in(self, question: Question) -> Key:
         if self.gate.is_shut(question.address, question.at) or not self._addresses.take(question.address, question.at):
-            raise Refused(IP_BLOCK)
+            raise Refused(Code.IP_BLOCK)
         if not question.key:
-            raise Refused(KEY_EMPTY)
+            raise Refused(Code.KEY_EMPTY)
         key = self.world.keys.get(question.key)
         if key is None:
             self.gate.wrong_key(question.address, question.at)
-            raise Refused(KEY_INCORRECT)
+            raise Refused(Code.KEY_INCORRECT)
         if not self.limit.take(key.owner, question.at):
-            raise Refused(TOO_MANY)
+            raise Refused(Code.TOO_MANY)
         if key.state != "active":
             raise Refused(KEY_STATES[key.state])
         return key
@@ -140,7 +136,7 @@ class Api:
     def _asked(self, question: Question, key: Key, selection: Selection, named: str) -> Asked:
         ids = _ids(named, selection)
         if not reaches(key, selection.access):
-            raise Refused(ACCESS_TOO_LOW)
+            raise Refused(Code.ACCESS_TOO_LOW)
         faction_id = ids[0] if ids and selection.named == "faction" else key.faction
         asked = Asked(
             world=self.world,
@@ -152,12 +148,12 @@ class Api:
             read=partial(self._read, key.owner),
         )
         if selection.private and not (asked.own and key.faction_access):
-            raise Refused(WRONG_RELATION)
+            raise Refused(Code.WRONG_RELATION)
         return asked
 
     def _read(self, owner: int, kind: str, rows: int) -> None:
         if not self.reads.read(owner, kind, rows, self.world.now):
-            raise Refused(DAILY_READS)
+            raise Refused(Code.DAILY_READS)
 
     def _slot(self, question: Question, key: Key) -> object:
         """What an answer is kept under: the window does not tell one from another, unless the caller asks for a fresh answer."""
@@ -169,9 +165,9 @@ def _parts(path: str) -> tuple[str, str, str]:
     """Section, selection and the id between them, empty when there is none."""
     section, *rest = [part for part in path.split("/") if part] or [""]
     if section not in SECTIONS:
-        raise Refused(WRONG_TYPE)
+        raise Refused(Code.WRONG_TYPE)
     if len(rest) not in {1, 2} or rest[-1] not in SECTIONS[section]:
-        raise Refused(WRONG_FIELDS)
+        raise Refused(Code.WRONG_FIELDS)
     return section, rest[-1], rest[0] if len(rest) == 2 else ""  # noqa: PLR2004 - an id and a selection
 
 
@@ -179,7 +175,7 @@ def _ids(named: str, selection: Selection) -> tuple[int, ...]:
     parts = named.split(",") if named else []
     most = {"nothing": 0, "faction": 1, "thing": 1, "things": len(parts)}[selection.named]
     if len(parts) > most or (selection.must_name and not parts) or not all(re.fullmatch(r"[0-9]{1,18}", part) for part in parts):
-        raise Refused(WRONG_ID)
+        raise Refused(Code.WRONG_ID)
     return tuple(int(part) for part in parts)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from enum import IntEnum
 from typing import TYPE_CHECKING
 
 from torn_pipeline.simulator.world import ACCESS_LEVELS
@@ -13,18 +14,8 @@ if TYPE_CHECKING:
     from torn_pipeline.simulator.world import Access, Faction, Key, World
 
 __all__ = [
-    "ACCESS_TOO_LOW",
-    "DAILY_READS",
-    "IP_BLOCK",
-    "KEY_EMPTY",
-    "KEY_INCORRECT",
-    "TOO_MANY",
-    "WRONG_CATEGORY",
-    "WRONG_FIELDS",
-    "WRONG_ID",
-    "WRONG_RELATION",
-    "WRONG_TYPE",
     "Asked",
+    "Code",
     "Question",
     "Refused",
     "choice",
@@ -34,14 +25,30 @@ __all__ = [
     "whole",
 ]
 
-KEY_EMPTY, KEY_INCORRECT, WRONG_TYPE, WRONG_FIELDS, TOO_MANY = 1, 2, 3, 4, 5
-WRONG_ID, WRONG_RELATION, IP_BLOCK, DAILY_READS, ACCESS_TOO_LOW, WRONG_CATEGORY = 6, 7, 8, 14, 16, 21
+
+class Code(IntEnum):
+    """The API's errors that follow from a call; the others come as faults."""
+
+    KEY_EMPTY = 1
+    KEY_INCORRECT = 2
+    WRONG_TYPE = 3
+    WRONG_FIELDS = 4
+    TOO_MANY = 5
+    WRONG_ID = 6
+    WRONG_RELATION = 7
+    IP_BLOCK = 8
+    OWNER_IN_FEDERAL_JAIL = 10
+    OWNER_INACTIVE = 13
+    DAILY_READS = 14
+    ACCESS_TOO_LOW = 16
+    KEY_PAUSED = 18
+    WRONG_CATEGORY = 21
 
 
 class Refused(Exception):
     """The call is answered with the error of the API that has this code."""
 
-    def __init__(self, code: int) -> None:
+    def __init__(self, code: Code) -> None:
         super().__init__(code)
         self.code = code
 
@@ -85,7 +92,7 @@ class Asked:
             Refused: when the world has no such faction.
         """
         if self.faction_id not in self.world.factions:
-            raise Refused(WRONG_ID)
+            raise Refused(Code.WRONG_ID)
         return self.world.factions[self.faction_id]
 
     @property
@@ -104,7 +111,7 @@ def reaches(key: Key, access: Access) -> bool:
     return ACCESS_LEVELS.index(key.access) >= ACCESS_LEVELS.index(access)
 
 
-def choice(query: Mapping[str, str], name: str, default: str, allowed: Sequence[str], code: int = WRONG_FIELDS) -> str:
+def choice(query: Mapping[str, str], name: str, default: str, allowed: Sequence[str], code: Code = Code.WRONG_FIELDS) -> str:
     """The value of a parameter that is one of a list.
 
     Raises:
@@ -116,7 +123,7 @@ def choice(query: Mapping[str, str], name: str, default: str, allowed: Sequence[
     return value
 
 
-def choices(query: Mapping[str, str], name: str, allowed: Sequence[str], code: int = WRONG_FIELDS) -> list[str]:
+def choices(query: Mapping[str, str], name: str, allowed: Sequence[str], code: Code = Code.WRONG_FIELDS) -> list[str]:
     """The values of a parameter that is a list with commas; empty when it was left out.
 
     Raises:
@@ -139,9 +146,9 @@ def whole(query: Mapping[str, str], name: str, least: int = 0) -> int | None:
     try:
         value = int(query[name])
     except ValueError:
-        raise Refused(WRONG_FIELDS) from None
+        raise Refused(Code.WRONG_FIELDS) from None
     if value < least:
-        raise Refused(WRONG_FIELDS)
+        raise Refused(Code.WRONG_FIELDS)
     return value
 
 

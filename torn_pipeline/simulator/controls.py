@@ -30,6 +30,7 @@ from typing import TYPE_CHECKING, Any, cast, get_args, get_type_hints
 import orjson
 
 from torn_pipeline.simulator.faults import FAULTS, Answer, Fault
+from torn_pipeline.simulator.keyring import variables
 from torn_pipeline.simulator.page import PAGE
 from torn_pipeline.simulator.shapes import SHAPES
 from torn_pipeline.simulator.world import KeyState
@@ -100,7 +101,8 @@ class Controls:
         now = simulator.clock.tick()
         with simulator.world.lock:
             factions = [_faction(faction) for faction in simulator.world.factions.values()]
-            keys = [self._shown_key(number, secret, key) for number, (secret, key) in enumerate(simulator.world.keys.items(), start=1)]
+            names = variables(simulator.world)
+            keys = [self._shown_key(secret, key, names[secret]) for secret, key in simulator.world.keys.items()]
         with simulator.lock:
             faults = [_shown_fault(fault) for fault in simulator.faults]
         limit = simulator.api.limit
@@ -124,8 +126,7 @@ class Controls:
             "states": STATES,
         }
 
-    def _shown_key(self, number: int, secret: str, key: Key) -> Json:
-        variable = "TORN_API_KEY" if number == 1 else f"TORN_API_KEY_KEY{number}"
+    def _shown_key(self, secret: str, key: Key, variable: str) -> Json:
         return {
             "key": secret,
             "owner": key.owner,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from torn_pipeline.simulator.asking import ACCESS_TOO_LOW, WRONG_CATEGORY, WRONG_ID, WRONG_RELATION, Refused, choice, choices, flag, reaches
+from torn_pipeline.simulator.asking import Code, Refused, choice, choices, flag, reaches
 from torn_pipeline.simulator.paging import is_within, newest_first, offset_page, window_page
 from torn_pipeline.simulator.selections import Selection
 
@@ -55,7 +55,7 @@ SIMPLE_ATTACK = ("id", "code", "started", "ended", "result", "respect_gain", "re
 
 
 def _crimes(asked: Asked) -> Json:
-    statuses, by_default = CRIME_CATEGORIES[choice(asked.query, "cat", "all", tuple(CRIME_CATEGORIES), WRONG_CATEGORY)]
+    statuses, by_default = CRIME_CATEGORIES[choice(asked.query, "cat", "all", tuple(CRIME_CATEGORIES), Code.WRONG_CATEGORY)]
     by = choice(asked.query, "filters", by_default, CRIME_FIELDS)
     within = is_within(asked)
     rows = [crime for crime in asked.faction.crimes if crime["status"] in statuses and within(crime[by])]
@@ -69,8 +69,8 @@ def _crime(asked: Asked) -> Json:
             if crime["id"] == asked.things[0]:
                 if faction is asked.faction:
                     return {"crime": crime}
-                raise Refused(WRONG_RELATION)
-    raise Refused(WRONG_ID)
+                raise Refused(Code.WRONG_RELATION)
+    raise Refused(Code.WRONG_ID)
 
 
 # --- who and what there is -------------------------------------------------------------------------------------
@@ -101,7 +101,7 @@ def _basic(asked: Asked) -> Json:
 
 def _balance(asked: Asked) -> Json:
     balance = asked.faction.balance
-    if choice(asked.query, "cat", "current", ("current", "all"), WRONG_CATEGORY) == "current":
+    if choice(asked.query, "cat", "current", ("current", "all"), Code.WRONG_CATEGORY) == "current":
         return {"balance": balance}
     return {"balance": {**balance, "members": [*balance["members"], *asked.faction.former]}}
 
@@ -166,18 +166,18 @@ def _chain_report(asked: Asked) -> Json:
             return {"chainreport": asked.world.chain_report(faction.id, chain_id)}
         except KeyError:
             continue  # the one that runs is too short as yet to have a report
-    raise Refused(WRONG_ID)
+    raise Refused(Code.WRONG_ID)
 
 
 def _report_of_chain(asked: Asked, chain_id: int) -> Json:
     for faction in asked.world.factions.values():
         if faction.chain["id"] == chain_id and faction is not asked.faction:
-            raise Refused(WRONG_RELATION)
+            raise Refused(Code.WRONG_RELATION)
         try:
             return asked.world.chain_report(faction.id, chain_id)
         except KeyError:
             continue
-    raise Refused(WRONG_ID)
+    raise Refused(Code.WRONG_ID)
 
 
 # --- wars ------------------------------------------------------------------------------------------------------
@@ -198,7 +198,7 @@ def _ranked_war_report(asked: Asked) -> Json:
     try:
         return {"rankedwarreport": asked.world.ranked_war_report(asked.things[0])}
     except KeyError:
-        raise Refused(WRONG_ID) from None
+        raise Refused(Code.WRONG_ID) from None
 
 
 # --- news, and about the section itself ------------------------------------------------------------------------
@@ -206,11 +206,11 @@ def _ranked_war_report(asked: Asked) -> Json:
 
 def _news(asked: Asked) -> Json:
     strip = flag(asked.query, "striptags", "false")
-    categories = set(choices(asked.query, "cat", NEWS, WRONG_CATEGORY))
+    categories = set(choices(asked.query, "cat", NEWS, Code.WRONG_CATEGORY))
     if not 1 <= len(categories) <= MOST_NEWS_CATEGORIES:
-        raise Refused(WRONG_CATEGORY)
+        raise Refused(Code.WRONG_CATEGORY)
     if categories & NEWS_OF_LIMITED_ACCESS and not reaches(asked.key, "Limited"):
-        raise Refused(ACCESS_TOO_LOW)
+        raise Refused(Code.ACCESS_TOO_LOW)
     rows = [row for category, row in asked.faction.news if category in categories]
     page = window_page("news", rows, asked, "timestamp")
     asked.read("news", len(page["news"]))

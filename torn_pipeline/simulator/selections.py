@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-from torn_pipeline.simulator.asking import WRONG_CATEGORY, WRONG_ID, Refused, choice
+from torn_pipeline.simulator.asking import Code, Refused, choice
 from torn_pipeline.simulator.vocabulary import ITEM_TYPES, WEAPONS
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ def _items(asked: Asked) -> dict[str, Any]:
         return _sorted([item for item in asked.world.items if _in_category(item, category)], asked)
     found = [item for item in asked.world.items if item["id"] in asked.things]
     if not found:
-        raise Refused(WRONG_ID)
+        raise Refused(Code.WRONG_ID)
     return _sorted(found, asked)
 
 
@@ -57,7 +57,7 @@ def _in_category(item: Mapping[str, Any], category: str) -> bool:
         return item["type"] == "Weapon" and bool(item["details"]["category"] == category)
     kind = "Armor" if category == "Defensive" else category
     if kind not in ITEM_TYPES:
-        raise Refused(WRONG_CATEGORY)
+        raise Refused(Code.WRONG_CATEGORY)
     return bool(item["type"] == kind)
 
 

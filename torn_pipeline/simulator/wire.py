@@ -25,10 +25,10 @@ JOIN_SECONDS = 5.0
 MOST_POSTED = 65_536
 PAGE_HEADERS = (
     "Cache-Control: no-store",
-    "Content-Security-Policy: default-src 'self'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data:; "
-    "frame-ancestors 'none'",
+    "Content-Security-Policy: default-src 'self'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data:",
     "Referrer-Policy: no-referrer",
     "X-Content-Type-Options: nosniff",
+    "X-Frame-Options: DENY",
 )
 
 
