@@ -29,17 +29,25 @@ def build_defs(settings: Settings | None = None, *, overrides: Sequence[str] = (
     Raises:
         ConfigError: when the environment or the config is wrong, with one line for each problem.
     """
-    config = load_config(settings or Settings.from_environment(), overrides)
+    known = settings or Settings.from_environment()
+    config = load_config(known, overrides)
+    warehouse = _kind(known.warehouse)
     plans = [plan_of(endpoint, config) for endpoint in config.endpoints]
     jobs = {plan.endpoint.name: endpoint_job(plan) for plan in plans}
     pipeline = pipeline_resource(settings, overrides)
     return dg.Definitions(
-        assets=[asset for plan in plans for asset in endpoint_assets(plan)],
+        assets=[asset for plan in plans for asset in endpoint_assets(plan, warehouse)],
         jobs=list(jobs.values()),
         schedules=[endpoint_schedule(plan, jobs[plan.endpoint.name]) for plan in plans if plan.endpoint.enabled],
         resources={"pipeline": pipeline, "warehouse": WarehouseIOManager(pipeline)},
         executor=dg.in_process_executor,
     )
+
+
+def _kind(warehouse: str) -> str:
+    """The kind of a warehouse's URL. Only words known here, as a URL may hold a password anywhere."""
+    scheme = warehouse.partition(":")[0]
+    return scheme if scheme in {"bigquery", "postgresql"} else "duckdb"
 
 
 @dg.definitions

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
+from torn_pipeline.assets.descriptions import API_DOCUMENTATION, column_schema, describe_answer, describe_table
 from torn_pipeline.checks import check_results, check_specs
-from torn_pipeline.resources import PipelineResource, TableLoad, table_metadata, told_to_dagster
+from torn_pipeline.resources import PipelineResource, TableLoad, preview_of_answer, table_metadata, told_to_dagster
 
 if TYPE_CHECKING:
     from torn_pipeline.landing import Fetch
@@ -35,9 +36,12 @@ def partitions_of(plan: "EndpointPlan") -> dg.StaticPartitionsDefinition | None:
     return None if plan.is_global else dg.StaticPartitionsDefinition(list(plan.endpoint.accounts))
 
 
-def endpoint_assets(plan: "EndpointPlan") -> list[dg.AssetsDefinition]:
-    """The raw asset of an endpoint, and one definition with all its tables, which are written together."""
-    return [_raw_asset(plan), _table_assets(plan)]
+def endpoint_assets(plan: "EndpointPlan", warehouse: str) -> list[dg.AssetsDefinition]:
+    """The raw asset of an endpoint, and one definition with all its tables, which are written together.
+
+    ``warehouse`` is the kind of the warehouse they are written to, such as ``duckdb``.
+    """
+    return [_raw_asset(plan), _table_assets(plan, warehouse)]
 
 
 def _account(plan: "EndpointPlan", context: dg.AssetExecutionContext) -> str:
@@ -61,12 +65,11 @@ def _raw_asset(plan: "EndpointPlan") -> dg.AssetsDefinition:
 
     @dg.asset(
         key=raw_key(endpoint.name),
-        description=f"{plan.contract.description} What `{endpoint.path}` answered, byte for byte, in the landing; asks for a key of level "
-        f"{plan.contract.access}.",
+        description=describe_answer(plan),
         partitions_def=partitions_of(plan),
         group_name="raw",
         kinds={"api", "json"},
-        metadata={"path": endpoint.path, "accounts": list(endpoint.accounts), "params": dict(endpoint.params)},
+        metadata=_request(plan),
         owners=_owners(plan),
         tags=_tags(plan),
         code_version=plan.version,
@@ -77,34 +80,45 @@ def _raw_asset(plan: "EndpointPlan") -> dg.AssetsDefinition:
         with told_to_dagster():
             opened = pipeline.open()
             fetched = fetch(opened, endpoint.name, _account(plan, context), tell=lambda so_far: _progress(context, so_far))
-        return dg.MaterializeResult(metadata=_fetch_metadata(opened, fetched))
+        return dg.MaterializeResult(metadata=_fetch_metadata(opened, plan, fetched))
 
     return raw
+
+
+def _request(plan: "EndpointPlan") -> dict[str, Any]:
+    """What is asked for, as the config has it."""
+    endpoint = plan.endpoint
+    asked = {"path": endpoint.path, "accounts": ", ".join(endpoint.accounts)}
+    if endpoint.params:
+        asked["params"] = "&".join(f"{name}={value}" for name, value in endpoint.params.items())
+    return {**asked, "documentation": dg.MetadataValue.url(API_DOCUMENTATION)}
 
 
 def _progress(context: dg.AssetExecutionContext, fetched: "Fetch") -> None:
     context.log.info("page %d: %d rows so far", len(fetched.pages), fetched.rows)
 
 
-def _fetch_metadata(pipeline: "Pipeline", fetched: "Fetch") -> dict[str, Any]:
+def _fetch_metadata(pipeline: "Pipeline", plan: "EndpointPlan", fetched: "Fetch") -> dict[str, Any]:
     folder = pipeline.landing.folder(fetched)
     return {
+        "rows": fetched.rows,
+        "rows_repeated": fetched.repeated,
+        "pages": len(fetched.pages),
+        "bytes": sum(page.size for page in fetched.pages),
+        "seconds": round((fetched.ended_at - fetched.fetched_at).total_seconds(), 3),
+        "preview": dg.MetadataValue.md(preview_of_answer(pipeline.landing.get(fetched.pages[0]), plan.root_key)),
+        "fetched_at": dg.MetadataValue.timestamp(fetched.fetched_at),
         "fetch_id": fetched.fetch_id,
         "landing": dg.MetadataValue.path(str(folder)),
-        "pages": len(fetched.pages),
-        "rows": fetched.rows,
-        "repeated": fetched.repeated,
-        "bytes": sum(page.size for page in fetched.pages),
-        "seconds": (fetched.ended_at - fetched.fetched_at).total_seconds(),
     }
 
 
-def _table_assets(plan: "EndpointPlan") -> dg.AssetsDefinition:
+def _table_assets(plan: "EndpointPlan", warehouse: str) -> dg.AssetsDefinition:
     @dg.multi_asset(
         name=f"{plan.endpoint.name}_tables",
-        outs={table.name: _out(plan, table) for table in plan.tables},
+        outs={table.name: _out(plan, table, warehouse) for table in plan.tables},
         deps=[raw_key(plan.endpoint.name)],
-        check_specs=check_specs(plan.tables),
+        check_specs=check_specs(plan),
         partitions_def=partitions_of(plan),
     )
     def tables(context: dg.AssetExecutionContext, pipeline: PipelineResource) -> Iterator[dg.Output[Any] | dg.AssetCheckResult]:
@@ -117,7 +131,7 @@ def _table_assets(plan: "EndpointPlan") -> dg.AssetsDefinition:
         with prepared:
             if too_many(plan, prepared):
                 # Refused here and not by the IO manager: the checks would be lost with its error.
-                yield from check_results(plan.tables, fetched, prepared)
+                yield from check_results(plan, fetched, prepared)
                 with told_to_dagster():
                     load(opened, fetched, prepared, run_id=context.run.run_id)
             group = TableLoad(opened, fetched, prepared)
@@ -128,36 +142,26 @@ def _table_assets(plan: "EndpointPlan") -> dg.AssetsDefinition:
             with told_to_dagster():
                 for finding in broken_references(opened, fetched):
                     prepared.findings.add(finding)
-            yield from check_results(plan.tables, fetched, prepared)
+            yield from check_results(plan, fetched, prepared)
 
     return tables
 
 
-def _out(plan: "EndpointPlan", table: "Table") -> dg.AssetOut:
-    is_root = table is plan.tables[0]
+def _out(plan: "EndpointPlan", table: "Table", warehouse: str) -> dg.AssetOut:
+    is_root = table is plan.root
     return dg.AssetOut(
         key=table_key(table.name),
-        description=f"{table.description} Rows are at `{table.json_path}` of `{plan.endpoint.path}`; key: {', '.join(table.key)}.",
+        description=describe_table(plan, table),
         dagster_type=dg.Any if is_root else dg.Nothing,
         io_manager_key="warehouse",
         group_name=plan.endpoint.name,
-        kinds={"table"},
-        metadata={"dagster/column_schema": _column_schema(table), "dagster/table_name": f"torn.{table.name}"},
+        kinds={"table", warehouse},
+        metadata={
+            "dagster/column_schema": column_schema(plan, table),
+            "dagster/table_name": f"torn.{table.name}",
+            "dagster/storage_kind": warehouse,
+        },
         owners=_owners(plan),
         tags=_tags(plan),
         code_version=plan.version,
-    )
-
-
-def _column_schema(table: "Table") -> dg.TableSchema:
-    return dg.TableSchema(
-        columns=[
-            dg.TableColumn(
-                name=column.name,
-                type=column.type.value,
-                description=" ".join(part for part in (column.description, f"[{column.unit}]" if column.unit else "") if part),
-                constraints=dg.TableColumnConstraints(nullable=column.name not in table.key),
-            )
-            for column in table.columns
-        ]
     )

@@ -12,6 +12,7 @@ import time
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
+from torn_pipeline.cli.materialize import CHECKOUT
 from torn_pipeline.errors import PipelineError
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ def dagster_ui(settings: Settings) -> Iterator[str]:
     """
     port = _free_port()
     log = settings.data_dir / "dagster-dev.log"
-    command = [sys.executable, "-m", "dagster", "dev", "-m", "torn_pipeline.definitions", "-h", LOOPBACK, "-p", str(port)]
+    command = [sys.executable, "-m", "dagster", "dev", "-w", str(CHECKOUT / "workspace.yaml"), "-h", LOOPBACK, "-p", str(port)]
     with log.open("wb") as output:
         # In a session of its own: Ctrl-C would reach it directly too, and a second one cuts its clean end short.
         process = subprocess.Popen(  # noqa: S603 - nothing in it comes from outside

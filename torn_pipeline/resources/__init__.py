@@ -6,5 +6,14 @@ packages may import it.
 
 from torn_pipeline.resources.io_manager import TableLoad, WarehouseIOManager, table_metadata
 from torn_pipeline.resources.pipeline import PipelineResource, pipeline_resource, told_to_dagster
+from torn_pipeline.resources.previews import preview_of_answer
 
-__all__ = ["PipelineResource", "TableLoad", "WarehouseIOManager", "pipeline_resource", "table_metadata", "told_to_dagster"]
+__all__ = [
+    "PipelineResource",
+    "TableLoad",
+    "WarehouseIOManager",
+    "pipeline_resource",
+    "preview_of_answer",
+    "table_metadata",
+    "told_to_dagster",
+]

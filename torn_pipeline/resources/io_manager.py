@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import dagster as dg
 
 from torn_pipeline.resources.pipeline import told_to_dagster
+from torn_pipeline.resources.previews import preview_of_table
 
 if TYPE_CHECKING:
     import polars as pl
@@ -20,8 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = ["TableLoad", "WarehouseIOManager", "table_metadata"]
 
-_PREVIEWED = 5  # rows of a table shown with its materialization
-_CELL = 60  # characters of a value shown
+_NAMED = 5  # landed pages of a fetch that its materialization names
 
 
 @dataclass(slots=True)
@@ -69,34 +69,26 @@ class WarehouseIOManager(dg.IOManager):
 
 
 def table_metadata(group: TableLoad, table: str) -> dict[str, Any]:
-    """What a materialization says of one table: rows, changes, the fetch behind it, and a preview of what came."""
-    receipt = group.receipt
-    preview = next(iter(group.prepared))[table].head(_PREVIEWED)
-    said: dict[str, Any] = {
-        "fetch_id": group.fetched.fetch_id,
-        "landed": dg.MetadataValue.json([page.raw_id for page in group.fetched.pages[:_PREVIEWED]]),
-        "rows_in_fetch": group.prepared.rows.get(table, 0),
-        "preview": dg.MetadataValue.md(_markdown(preview)),
-    }
-    if receipt is None:
-        return said
-    if receipt.skipped:
-        said["skipped"] = receipt.skipped
-    if table in receipt.tables:
+    """What a materialization says of one table: rows, changes, a preview of what came, and the fetch behind it."""
+    fetched, receipt = group.fetched, group.receipt
+    said: dict[str, Any] = {"rows_in_fetch": group.prepared.rows.get(table, 0)}
+    if receipt is not None and table in receipt.tables:
         written = receipt.tables[table]
         said |= {"dagster/row_count": written.total, "rows_written": written.rows, "rows_deleted": written.deleted, "bytes": written.bytes}
         if written.changes:
             said["schema_changes"] = list(written.changes)
-    return said
+    if receipt is not None and receipt.skipped:
+        said["skipped"] = receipt.skipped
+    return said | {
+        "preview": dg.MetadataValue.md(preview_of_table(_first_rows(group, table))),
+        "fetched_at": dg.MetadataValue.timestamp(fetched.fetched_at),
+        "fetch_id": fetched.fetch_id,
+        "landed": dg.MetadataValue.json([page.raw_id for page in fetched.pages[:_NAMED]]),
+    }
 
 
-def _markdown(frame: pl.DataFrame) -> str:
-    """The rows as a Markdown table; cells are cut, and their bars escaped."""
-    head = f"| {' | '.join(frame.columns)} |\n|{' --- |' * frame.width}"
-    rows = [f"| {' | '.join(_cell(value) for value in row)} |" for row in frame.iter_rows()]
-    return "\n".join((head, *rows))
-
-
-def _cell(value: object) -> str:
-    text = "" if value is None else " ".join(str(value).split()).replace("|", "\\|")
-    return text if len(text) <= _CELL else f"{text[: _CELL - 1]}…"
+def _first_rows(group: TableLoad, table: str) -> pl.DataFrame:
+    """The rows of the page that the API sent first, which are the latest of most lists; a fetch may be held in another order."""
+    frame = next(iter(group.prepared))[table]
+    first = frame.filter(frame["_raw_id"] == group.fetched.pages[0].raw_id)
+    return first if first.height else frame

@@ -54,7 +54,7 @@ def _by_key(specs: Iterable[dg.AssetSpec]) -> list[dg.AssetSpec]:
 
 def _asset(spec: dg.AssetSpec, definitions: dg.Definitions) -> dict[str, Any]:
     return {
-        "description": (spec.description or "").split(". ")[0],
+        "description": (spec.description or "").partition("\n")[0],
         "group": spec.group_name,
         "deps": sorted(dep.asset_key.to_user_string() for dep in spec.deps),
         "kinds": sorted(spec.kinds),

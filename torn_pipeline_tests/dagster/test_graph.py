@@ -10,6 +10,7 @@ import dagster as dg
 import pytest
 
 from torn_pipeline.config import PipelineConfig, load_config
+from torn_pipeline.definitions import build_defs
 from torn_pipeline.plan import EndpointPlan, plan_of
 from torn_pipeline.settings import Settings
 from torn_pipeline_tests.dagster.graph import SNAPSHOT, as_text, describe, shipped_definitions
@@ -17,6 +18,7 @@ from torn_pipeline_tests.dagster.running import ENDPOINTS, ROOT, Platform
 from torn_pipeline_tests.reference import TABLES
 
 if TYPE_CHECKING:
+    from torn_pipeline.tables.contract import Reference, Rule
     from torn_pipeline.tables.table import Table
 
 RENEW = "If that is meant, renew it with `python -m torn_pipeline_tests.dagster.renew_graph` and commit what changed."
@@ -91,10 +93,62 @@ def test_the_columns_shown_are_the_tables_own(specs: dict[str, dg.AssetSpec], pl
     assert ("_fetched_at" in table.key) == (plan.endpoint.storage_mode.value == "append")
 
 
-def test_units_are_shown_with_the_columns(specs: dict[str, dg.AssetSpec]) -> None:
-    columns = {column.name: column.description for column in specs["torn/faction_crimes"].metadata[SCHEMA].columns}
+def test_units_known_values_and_references_are_shown_with_the_columns(specs: dict[str, dg.AssetSpec]) -> None:
+    def columns(table: str) -> dict[str, str]:
+        return {column.name: column.description for column in specs[f"torn/{table}"].metadata[SCHEMA].columns}
 
-    assert columns["rewards_money"] == "Money earned. [$]"
+    assert columns("faction_crimes")["rewards_money"] == "Money earned. [$]"
+    assert columns("faction_crimes")["rewards_payout_type"].endswith("Known so far: `balance`, `wallet`, `inventory`.")
+    assert columns("faction_crimes_slots")["user_id"] == "The participant. Refers to `faction_members.id`."
+
+
+def test_descriptions_say_what_one_row_is_how_rows_are_kept_and_how_often_they_come(specs: dict[str, dg.AssetSpec]) -> None:
+    said = {key: spec.description or "" for key, spec in specs.items()}
+
+    assert said["raw/faction_crimes"].startswith("Organised crimes of the faction, as the API answered.\n")
+    assert (
+        "from `/faction/crimes` with a key of access level Minimal or higher: for each account every 15 minutes."
+        in said["raw/faction_crimes"]
+    )
+    assert "one crime, told from others by `_account, id`" in said["torn/faction_crimes"]
+    assert "one item of one crime, told from" in said["torn/faction_crimes_rewards_items"]
+    assert "one mod of one item, told from" in said["torn/torn_items_details_mods"]
+    assert "one member of one fetch, told from" in said["torn/faction_balance_members"]
+    assert "one fetch, told from" in said["torn/faction_basic"]
+    assert "`upsert`: a row that comes again" in said["torn/faction_crimes_slots"]
+    assert "once for all accounts, as it is the same for each, every 6 hours" in said["torn/torn_items"]
+    assert all("https://www.torn.com/swagger.php" in text for text in said.values())
+
+
+def test_an_endpoint_that_is_disabled_says_so(platform: Platform) -> None:
+    platform.reload(faction_crimes={"enabled": False}, faction_members={"frequency": "P1D"}, faction_basic={"frequency": "PT1H30M"})
+
+    said = {spec.key.to_user_string(): spec.description or "" for spec in platform.defs.resolve_all_asset_specs()}
+    assert "only when somebody starts it, as it is disabled in the config." in said["torn/faction_crimes"]
+    assert "for each account every day." in said["torn/faction_members"]
+    assert "for each account every 90 minutes." in said["torn/faction_basic"]
+
+
+@pytest.mark.parametrize(("url", "kind"), [("", "duckdb"), ("duckdb:///a.duckdb", "duckdb"), ("bigquery://p/d", "bigquery"),
+                                           ("postgresql://u:s3cret@h/d", "postgresql"), ("s3cret", "duckdb")])  # fmt: skip
+def test_tables_show_what_kind_of_warehouse_holds_them(url: str, kind: str) -> None:
+    shown = build_defs(Settings(config=ROOT / "config/pipeline.yaml", warehouse=url))
+
+    specs = [spec for spec in shown.resolve_all_asset_specs() if spec.key.path[0] == "torn"]
+    assert {(spec.metadata["dagster/storage_kind"], *sorted(spec.kinds)) for spec in specs} == {(kind, *sorted({kind, "table"}))}
+
+
+def test_every_check_says_what_it_means_and_which_rules_it_looks_at() -> None:
+    graph = shipped_definitions().resolve_asset_graph()
+    said = {(key.asset_key.path[-1], key.name): graph.get_check_spec(key).description or "" for key in graph.asset_check_keys}
+
+    assert all("**Passed**" in text and "**Warning**" in text for text in said.values())
+    assert all("torn-pipeline quarantine list" in text for (_, name), text in said.items() if name == "contract")
+    for plan, table in PLANNED:
+        rules: list[Rule | Reference] = [*plan.contract.rules, *plan.contract.references]
+        expected = {rule.name for rule in rules if "_".join(filter(None, (plan.root.name, rule.table))) == table.name}
+        assert set(re.findall(r"^- `(\w+)`: ", said[table.name, "rules"], re.MULTILINE)) == expected
+        assert ("There is no rule for this table yet." in said[table.name, "rules"]) == (not expected)
 
 
 @pytest.mark.parametrize(("plan", "table"), PLANNED, ids=[table.name for _, table in PLANNED])
