@@ -17,13 +17,37 @@ if TYPE_CHECKING:
 
     from torn_pipeline.simulator.chance import Chance
 
-__all__ = ["CrimeMaker"]
+__all__ = ["DAY", "DONE", "OPEN", "CrimeMaker", "plan", "users_of"]
 
 DAY = 86_400
 LIFETIME = 7 * DAY
 OLD_FIELDS_AGE = 20 * DAY
+ONE_EXPIRES_IN = 15
 HUGE_REWARD = 2_500_000_000
 DONE = ("Successful", "Failure")
+OPEN = ("Recruiting", "Planning")
+PERCENT = 100
+
+
+def users_of(crime: dict[str, Any]) -> list[dict[str, Any]]:
+    """The users who are in a crime's slots."""
+    return [slot["user"] for slot in crime["slots"] if slot["user"] is not None]
+
+
+def plan(crime: dict[str, Any], now: int) -> None:
+    """Bring an open crime's planning up to a moment (Unix seconds).
+
+    Members plan one after the other, in the order in which they joined, a day each; an empty slot holds up nobody but the end.
+    """
+    users = sorted(users_of(crime), key=lambda user: int(user["joined_at"]))
+    end = None
+    for user in users:
+        start = user["joined_at"] if end is None else max(end, user["joined_at"])
+        end = start + DAY
+        share = round(PERCENT * max(0, min(DAY, now - start)) / DAY, 2)
+        user["progress"] = int(share) if share.is_integer() else share
+    crime["planning_at"] = users[0]["joined_at"] if users else None
+    crime["ready_at"] = end
 
 
 @dataclass(kw_only=True)
@@ -57,7 +81,7 @@ class CrimeMaker:
         executed_at = None if ready_at is None or status not in DONE else ready_at + self._lateness()
         old = self.now - created_at > OLD_FIELDS_AGE
         slots = [self._slot(status, positions, place, who, old=old) for place, who in enumerate(joined)]
-        crime = {
+        crime: dict[str, Any] = {
             "id": crime_id,
             "previous_crime_id": self.last_success if self.chance.yes(0.12) else None,
             "name": name,
@@ -70,16 +94,21 @@ class CrimeMaker:
             "executed_at": executed_at,
             # The API's description allows a crime without slots, and readers have met them.
             "slots": [] if status == "Expired" and self.chance.yes(0.3) else slots,
-            "rewards": self._rewards(difficulty, executed_at) if status == "Successful" and executed_at is not None else None,
+            "rewards": None,
         }
+        if status == "Successful" and executed_at is not None:
+            crime["rewards"] = self.rewards(difficulty) | {"payout": self._payout(executed_at)}
         if status == "Successful":
             self.last_success = crime_id
+        if status not in DONE:
+            plan(crime, min(self.now, crime["expired_at"]) if status == "Expired" else self.now)
         return crime
 
     def _status(self, age: int, size: int) -> str:
         # A day to join, a day of planning for each slot, and half a day until somebody starts it.
         if age > max(LIFETIME, size * DAY) + 2 * DAY:
-            return self.chance.choices(("Successful", "Failure", "Expired"), (86, 8, 6))[0]
+            # By place, so that a world of any size has some.
+            return "Expired" if self.made % ONE_EXPIRES_IN == ONE_EXPIRES_IN // 2 else "Failure" if self.chance.yes(0.09) else "Successful"
         if age > DAY // 2 and len(self.free) >= size:
             return self.chance.choices(("Planning", "Recruiting"), (45, 55))[0] if age < LIFETIME else "Planning"
         return "Recruiting" if age < LIFETIME else "Expired"
@@ -118,58 +147,66 @@ class CrimeMaker:
                 "number": number,
             },
             "item_requirement": tool and {"id": tool[0], "is_reusable": tool[1], "is_available": self.chance.yes(0.8)},
-            "user": None if who is None else self._user(status, *who, tool),
-            "checkpoint_pass_rate": 0 if status == "Expired" else self.chance.randint(15, 99),
+            "user": None if who is None else {"id": who[0], "outcome": None, "item_outcome": None, "joined_at": who[1], "progress": 0},
+            "checkpoint_pass_rate": 0 if status == "Expired" else self.owners_pass_rate(),
         }
         if old:
             slot["position_id"] = f"P{place + 1}"
             slot["position_number"] = number
+        if status in DONE:
+            self.finish(slot, success=status == "Successful")
+        elif who is not None and self.chance.yes(0.5):
+            slot["user"]["outcome_duration"] = None
         return slot
 
-    def _user(self, status: str, user: int, joined_at: int, tool: tuple[int, bool] | None) -> dict[str, Any]:
-        outcome = None
-        if status in DONE:
-            outcomes = ("Successful", "Failed", "Jailed", "Injured", "Hospitalized")
-            outcome = self.chance.choices(outcomes, (95, 2, 1, 1, 1) if status == "Successful" else (20, 35, 20, 10, 15))[0]
-        used = tool is not None and outcome is not None and self.chance.yes(0.7)
-        row: dict[str, Any] = {
-            "id": user,
-            "outcome": outcome,
-            "item_outcome": None,
-            "joined_at": joined_at,
-            "progress": 100 if outcome else self.chance.choice((0, 100, self.chance.number(0, 99.99))),
-        }
-        if used and tool is not None:
-            row["item_outcome"] = {
+    def owners_pass_rate(self) -> int:
+        """The pass rate of an empty slot is that of the key's owner; this world does not tell owners apart."""
+        return self.chance.randint(15, 99)
+
+    def finish(self, slot: dict[str, Any], *, success: bool) -> None:
+        """Say how a crime went for the member in this slot."""
+        user, tool = slot["user"], slot["item_requirement"]
+        outcomes = ("Successful", "Failed", "Jailed", "Injured", "Hospitalized")
+        outcome = self.chance.choices(outcomes, (95, 2, 1, 1, 1) if success else (20, 35, 20, 10, 15))[0]
+        user |= {"outcome": outcome, "progress": 100}
+        user.pop("outcome_duration", None)
+        if tool is not None and self.chance.yes(0.7):
+            user["item_outcome"] = {
                 "owned_by": self.chance.choice(("user", "faction")),
-                "item_id": tool[0],
+                "item_id": tool["id"],
                 "item_uid": self.chance.randint(2**31, 2**34),
-                "outcome": "used" if tool[1] else self.chance.choice(("lost", "used")),
+                "outcome": "used" if tool["is_reusable"] else self.chance.choice(("lost", "used")),
             }
         if outcome in {"Jailed", "Hospitalized"}:
-            row["outcome_duration"] = self.chance.randint(900, 36_000)
+            user["outcome_duration"] = self.chance.randint(900, 36_000)
         elif self.chance.yes(0.5):
-            row["outcome_duration"] = None
-        return row
+            user["outcome_duration"] = None
 
-    def _rewards(self, difficulty: int, executed_at: int) -> dict[str, Any]:
+    def rewards(self, difficulty: int) -> dict[str, Any]:
+        """What a success of this difficulty brings, not paid out yet."""
         money = 0 if self.chance.yes(0.2) else int(self.chance.lognormvariate(12 + difficulty * 0.7, 1)) // 1000 * 1000
         if self.chance.yes(0.02):
             money = HUGE_REWARD + difficulty
         prizes = self.chance.sample(self.prizes, min(len(self.prizes), self.chance.choices((0, 1, 2, 3), (60, 25, 10, 5))[0]))
-        payout = None
-        paid_at = executed_at + self.chance.randint(0, 2 * DAY)
-        if paid_at <= self.now and self.chance.yes(0.9):
-            payout = {
-                "type": self.chance.choice(("balance", "wallet", "inventory")),
-                "percentage": self.chance.choice((75, 80, 85, 90, 100, 82.5, 66.67)),
-                "paid_by": self.chance.choice(self.roster),
-                "paid_at": paid_at,
-            }
         return {
             "money": money,
             "items": [{"id": item_id, "quantity": self.chance.randint(1, 30)} for item_id in prizes],
             "respect": difficulty * self.chance.randint(4, 30),
             "scope": self.chance.randint(0, 9),
-            "payout": payout,
+            "payout": None,
         }
+
+    def payout(self, paid_by: int, paid_at: int) -> dict[str, Any]:
+        """How a member pays a crime out at this time (Unix seconds)."""
+        return {
+            "type": self.chance.choice(("balance", "wallet", "inventory")),
+            "percentage": self.chance.choice((75, 80, 85, 90, 100, 82.5, 66.67)),
+            "paid_by": paid_by,
+            "paid_at": paid_at,
+        }
+
+    def _payout(self, executed_at: int) -> dict[str, Any] | None:
+        paid_at = executed_at + self.chance.randint(0, 2 * DAY)
+        if paid_at > self.now or not self.chance.yes(0.9):
+            return None
+        return self.payout(self.chance.choice(self.roster), paid_at)

@@ -1,18 +1,34 @@
-"""Makes a faction's members, its balance and its basic details, in the API's shape."""
+"""Makes a faction's members, balance, basic details and positions in the API's shape, and the people of other factions."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from torn_pipeline.simulator.vocabulary import COUNTRIES, NAME_ENDS, NAME_STARTS, ODD_NAMES, PLANES, POSITIONS, RANKS, REVIVE_SETTINGS
+from torn_pipeline.simulator.rates import DAY, HOUR, MINUTE
+from torn_pipeline.simulator.state import Rival, User
+from torn_pipeline.simulator.texts import duration
+from torn_pipeline.simulator.vocabulary import (
+    ABILITIES,
+    COUNTRIES,
+    FACTION_NAMES,
+    NAME_ENDS,
+    NAME_STARTS,
+    ODD_NAMES,
+    PLANES,
+    POSITIONS,
+    REVIVE_SETTINGS,
+)
+from torn_pipeline.simulator.wars import rank_of
 
 if TYPE_CHECKING:
     from torn_pipeline.simulator.chance import Chance
 
-__all__ = ["make_balance", "make_basic", "make_members"]
+__all__ = ["make_balance", "make_basic", "make_members", "make_newcomer", "make_pacts", "make_positions", "make_rivals", "make_strangers"]
 
 LOWEST_ID, HIGHEST_ID = 1_000, 4_300_000
-MINUTE, HOUR, DAY = 60, 3_600, 86_400
+FIRST_OUTSIDER, OUTSIDERS = 4_500_000, 100_000
+RIVALS = 6
+STRANGERS = 40
 
 
 def make_members(chance: Chance, now: int, count: int) -> list[dict[str, Any]]:
@@ -53,7 +69,8 @@ def make_balance(chance: Chance, members: list[dict[str, Any]]) -> tuple[dict[st
 
 def make_basic(chance: Chance, faction_id: int, members: list[dict[str, Any]]) -> dict[str, Any]:
     """The object below ``basic``; the first member leads."""
-    rank = chance.randrange(len(RANKS))
+    level = chance.randint(0, 15)
+    rank, division = rank_of(level)
     basic: dict[str, Any] = {
         "id": faction_id,
         "name": chance.choice(("Night & Day", "Les Ombres d'Été", "The <Crew>", "Wölfe", "Nobody's Fools")),
@@ -68,9 +85,9 @@ def make_basic(chance: Chance, faction_id: int, members: list[dict[str, Any]]) -
         "members": len(members),
         "is_enlisted": chance.yes(0.5),
         "rank": {
-            "level": rank * 3,
-            "name": RANKS[rank],
-            "division": chance.randint(1, 3) if rank else 0,
+            "level": level,
+            "name": rank,
+            "division": division,
             "position": chance.randint(0, 400),
             "wins": chance.randint(0, 120),
         },
@@ -79,6 +96,70 @@ def make_basic(chance: Chance, faction_id: int, members: list[dict[str, Any]]) -
     if chance.yes(0.5):
         basic["note"] = 'Pay-out on Sundays; ask "before" you withdraw.'
     return basic
+
+
+def make_newcomer(chance: Chance, now: int, taken: set[int], name: str | None) -> dict[str, Any]:
+    """A new member's row; ``taken`` are the ids that somebody has, and theirs is added."""
+    user_id = chance.randint(LOWEST_ID, HIGHEST_ID)
+    while user_id in taken:
+        user_id = chance.randint(LOWEST_ID, HIGHEST_ID)
+    taken.add(user_id)
+    odd = chance.choice(ODD_NAMES) if chance.yes(0.1) else _name(chance, user_id)
+    return {
+        "id": user_id,
+        "name": name or odd,
+        "position": POSITIONS[2],
+        "level": chance.randint(1, 40),
+        "days_in_faction": 0,
+        "is_revivable": False,
+        "is_on_wall": False,
+        "is_in_oc": False,
+        "has_early_discharge": False,
+        "last_action": {"status": "Online", "timestamp": now, "relative": "0 seconds ago"},
+        "status": {"description": "Okay", "details": None, "state": "Okay", "color": "green", "until": None},
+        "revive_setting": "Unknown",
+    }
+
+
+def make_positions() -> list[dict[str, Any]]:
+    """The positions of a faction with what each may do: the leader anything, a newcomer next to nothing."""
+    share = len(ABILITIES) // len(POSITIONS)
+    return [
+        {
+            "name": name,
+            "is_default": name == POSITIONS[2],
+            "abilities": list(ABILITIES if place < 2 else ABILITIES[: share * (place - 2)]),  # noqa: PLR2004 - leader and co-leader
+        }
+        for place, name in enumerate(POSITIONS)
+    ]
+
+
+def make_rivals(chance: Chance, size: int) -> list[Rival]:
+    """Other factions, each with ``size`` members."""
+    ids = sorted(chance.sample(range(9_000, 40_000), RIVALS))
+    rivals = []
+    for place, faction_id in enumerate(ids):
+        first = FIRST_OUTSIDER + place * OUTSIDERS
+        users = [_outsider(chance, first + number * 7, faction_id) for number in range(size)]
+        rivals.append(Rival(faction_id, FACTION_NAMES[place], tuple(users)))
+    return rivals
+
+
+def make_strangers(chance: Chance) -> list[User]:
+    """People in no faction."""
+    return [_outsider(chance, FIRST_OUTSIDER - OUTSIDERS + number * 11, None) for number in range(STRANGERS)]
+
+
+def make_pacts(chance: Chance, now: int, rivals: list[Rival]) -> list[dict[str, Any]]:
+    """Pacts with a few other factions."""
+    return [
+        {"faction_id": rival.id, "faction_name": rival.name, "until": now + chance.randint(DAY, 60 * DAY)}
+        for rival in chance.sample(rivals, 2)
+    ]
+
+
+def _outsider(chance: Chance, user_id: int, faction_id: int | None) -> User:
+    return User(user_id, _name(chance, user_id), chance.randint(3, 100), faction_id)
 
 
 def _name(chance: Chance, user_id: int) -> str:
@@ -103,15 +184,7 @@ def _last_action(chance: Chance, now: int) -> dict[str, Any]:
         return {"status": "Offline", "timestamp": 0, "relative": "Never"}
     seconds = chance.choice((chance.randint(0, 10 * MINUTE), chance.randint(0, DAY), chance.randint(0, 30 * DAY)))
     status = "Online" if seconds < 5 * MINUTE else "Idle" if seconds < HOUR else "Offline"
-    return {"status": status, "timestamp": now - seconds, "relative": f"{_duration(seconds)} ago"}
-
-
-def _duration(seconds: int) -> str:
-    for size, word in ((DAY, "day"), (HOUR, "hour"), (MINUTE, "minute")):
-        if seconds >= size:
-            number = seconds // size
-            return f"{number} {word}" if number == 1 else f"{number} {word}s"
-    return f"{seconds} seconds"
+    return {"status": status, "timestamp": now - seconds, "relative": f"{duration(seconds)} ago"}
 
 
 def _status(chance: Chance, now: int) -> dict[str, Any]:
@@ -121,14 +194,14 @@ def _status(chance: Chance, now: int) -> dict[str, Any]:
     status: dict[str, Any] = {"description": state, "details": None, "state": state, "color": "green", "until": None}
     if state == "Hospital":
         status |= {
-            "description": f"In hospital for {_duration(seconds)}",
+            "description": f"In hospital for {duration(seconds)}",
             "details": "Mugged by someone",
             "color": "red",
             "until": now + seconds,
         }
     elif state == "Jail":
         status |= {
-            "description": f"In jail for {_duration(seconds)}",
+            "description": f"In jail for {duration(seconds)}",
             "details": 'Caught: "attempted & failed"',
             "color": "red",
             "until": now + seconds,

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 __all__ = [
+    "ABILITIES",
     "AMMUNITION",
     "ARMOUR_PARTS",
     "COUNTRIES",
     "CRIMES",
+    "FACTION_NAMES",
     "ITEM_TEXTS",
     "ITEM_TYPES",
     "ITEM_WORDS",
@@ -63,6 +65,38 @@ ODD_NAMES = (
 )
 
 POSITIONS = ("Leader", "Co-leader", "Recruit", "Soldier", "Veteran", "Quartermaster", "Ünder-boss", "Banker & Co")
+# What the API's description lists, in an order that gives a low position the harmless ones.
+ABILITIES = (
+    "Medical Usage",
+    "Booster Usage",
+    "Drug Usage",
+    "Energy Refill Usage",
+    "Nerve Refill Usage",
+    "Consumable Usage",
+    "Temporary Loaning",
+    "Weapon & Armor Loaning",
+    "Utility Loaning",
+    "Medical Loaning",
+    "Consumable Loaning",
+    "Drug Loaning",
+    "Booster Loaning",
+    "Item Retrieving",
+    "Organised Crimes",
+    "Faction API Access",
+    "Item Giving",
+    "Money Giving",
+    "Points Giving",
+    "Forum Management",
+    "Application Management",
+    "Kick Members",
+    "Balance Adjustment",
+    "War Management",
+    "Upgrade Management",
+    "Newsletter Sending",
+    "Announcement Changes",
+    "Description Changes",
+)
+FACTION_NAMES = ("The Quiet Hour", "Zéro & Fils", "Hammer <3", "北風", "Last Orders", "O'Malley's")
 RANKS = ("Unranked", "Bronze", "Silver", "Gold", "Platinum", "Diamond")
 REVIVE_SETTINGS = ("Everyone", "Friends & faction", "No one", "Unknown")
 COUNTRIES = (

@@ -1,120 +1,49 @@
-"""The state that the simulator shows: factions, their members, crimes and balances, and the items of Torn."""
+"""The state that the simulator shows: factions with all that happens in them, other factions, and the items of Torn."""
 
 from __future__ import annotations
 
 import threading
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from torn_pipeline.simulator.chance import Chance
 from torn_pipeline.simulator.crimes import CrimeMaker
 from torn_pipeline.simulator.items import make_items
-from torn_pipeline.simulator.members import make_balance, make_basic, make_members
+from torn_pipeline.simulator.life import Life, Start
+from torn_pipeline.simulator.members import (
+    make_balance,
+    make_basic,
+    make_members,
+    make_pacts,
+    make_positions,
+    make_rivals,
+    make_strangers,
+)
+from torn_pipeline.simulator.reports import chain_report
+from torn_pipeline.simulator.state import ACCESS_LEVELS, FEWEST_MEMBERS, Access, Faction, Key, KeyState, Rival, Size, User
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 __all__ = ["ACCESS_LEVELS", "Access", "Faction", "Key", "KeyState", "Rival", "Size", "User", "World"]
 
-Access = Literal["Public", "Minimal", "Limited", "Full"]
-KeyState = Literal["active", "paused", "inactive", "federal", "deleted"]
-ACCESS_LEVELS: tuple[Access, ...] = ("Public", "Minimal", "Limited", "Full")
 NOW = 1_777_500_000
 FACTIONS = (40_832, 8_991)
 FIRST_CRIME_ID = 1_500_000
-NO_CHAIN = {"id": 0, "current": 0, "max": 10, "timeout": 0, "modifier": 1, "cooldown": 0, "start": 0, "end": 0}
-FEWEST_MEMBERS = 6
-FEWEST_ITEMS = 4
 DAY, HOUR = 86_400, 3_600
+SETTLED = 60
 KEY_LETTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
 
 
-@dataclass(frozen=True, slots=True)
-class Key:
-    """What an API key opens: whose it is (a user's id, whom the limit of calls is counted for), which faction's, and how far.
-
-    ``faction_access`` is whether the owner's position in the faction has access to the API. A key that is not ``active`` is
-    refused: ``paused`` and ``deleted`` by its owner, ``inactive`` and ``federal`` because of where the owner is.
-    """
-
-    owner: int
-    faction: int
-    access: Access = "Full"
-    faction_access: bool = True
-    state: KeyState = "active"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Size:
-    """How much a new world holds: ``members``, ``crimes`` and about ``attacks`` of the past for each faction, ``items`` of Torn.
-
-    Raises:
-        ValueError: when the largest crime would lack members, or a kind of item be missing.
-    """
-
-    members: int = 90
-    crimes: int = 250
-    items: int = 1_400
-    attacks: int = 300
-
-    def __post_init__(self) -> None:
-        """Refuse a world that could not be consistent."""
-        if self.members < FEWEST_MEMBERS or self.items < FEWEST_ITEMS:
-            message = f"a world needs at least {FEWEST_MEMBERS} members a faction and {FEWEST_ITEMS} items: {self.members}, {self.items}"
-            raise ValueError(message)
-
-
-@dataclass(frozen=True, slots=True)
-class User:
-    """Somebody outside the world's own factions; ``faction`` is the id of a rival, None for none."""
-
-    id: int
-    name: str
-    level: int
-    faction: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Rival:
-    """Another faction, known by its name and members alone: attacks and ranked wars are against it."""
-
-    id: int
-    name: str
-    members: tuple[User, ...]
-
-
-@dataclass(slots=True, kw_only=True)
-class Faction:
-    """One faction, each part in the shape of the API's answer and free to be changed while ``World.lock`` is held.
-
-    ``basic`` is the object below ``basic``, ``members`` and ``crimes`` the lists (crimes oldest first), ``balance`` the
-    object below ``balance`` as it stands for current members, ``former`` the balances of those who have left
-    (shown with ``cat=all``). The parts do not follow one another: who removes a member also takes them out of the balance.
-    """
-
-    id: int
-    basic: dict[str, Any]
-    members: list[dict[str, Any]]
-    crimes: list[dict[str, Any]]
-    balance: dict[str, Any]
-    former: list[dict[str, Any]]
-    crime_maker: CrimeMaker = field(repr=False)
-    attacks: list[dict[str, Any]] = field(default_factory=list)
-    chains: list[dict[str, Any]] = field(default_factory=list)
-    chain: dict[str, Any] = field(default_factory=lambda: dict(NO_CHAIN))
-    news: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
-    wars: dict[str, Any] = field(default_factory=lambda: {"pacts": [], "wars": {"ranked": None, "raids": [], "territory": []}})
-    positions: list[dict[str, Any]] = field(default_factory=list)
-
-
 class World:
-    """A small Torn City that follows from its arguments alone.
+    """A small Torn City that follows from its arguments and from how far its time was moved.
 
-    ``now`` is the world's time in Unix seconds; it stands still. ``factions`` are faction ids. ``keys`` maps API keys to
-    what they open; without it there is one full-access key a faction, owned by its leader, in the order of ``factions``.
+    ``now`` is the world's time in Unix seconds; it stands still until ``advance`` or ``advance_to`` moves it, and in how many
+    steps that is done makes no difference. ``factions`` are faction ids. ``keys`` maps API keys to what they open; without it
+    there is one full-access key a faction, owned by its leader, in the order of ``factions``.
 
-    ``keys``, ``items`` (list) and ``factions`` (by id) are plain data. Hold ``lock`` while changing
-    them: an answer is put together under it.
+    ``keys``, ``items`` (list), ``factions`` (by id), ``ranked_wars`` (oldest first, one that has not ended with an ``end`` of 0)
+    ``rivals`` and ``users`` (people outside the world's own factions, by id) are plain data. Hold ``lock`` while changing them:
+    an answer is put together under it. Life goes on from what it finds.
     """
 
     def __init__(
@@ -131,36 +60,13 @@ class World:
         self.now = now
         self.lock = threading.RLock()
         self.items = make_items(Chance(seed, "items"), size.items)
+        strangers = make_strangers(Chance(seed, "strangers"))
+        self.rivals = {rival.id: rival for rival in make_rivals(Chance(seed, "rivals"), size.members)}
+        self.users = {user.id: user for users in (strangers, *(rival.members for rival in self.rivals.values())) for user in users}
         self.factions = {faction_id: self._faction(faction_id, size) for faction_id in factions}
+        self._life = Life(Start(seed, now, self.factions, self.rivals, strangers, self.items), size.attacks)
+        self.ranked_wars = self._life.wars.rows
         self.keys = dict(self._keys() if keys is None else keys)
-        self.users: dict[int, User] = {}
-        self.rivals: dict[int, Rival] = {}
-        self.ranked_wars: list[dict[str, Any]] = []
-
-    def advance(self, seconds: int) -> None:
-        """Let life go on for so many seconds."""
-        self.advance_to(self.now + seconds)
-
-    def advance_to(self, moment: int) -> None:
-        """Let life go on until a moment (Unix seconds); an earlier one changes nothing."""
-        with self.lock:
-            self.now = max(self.now, moment)
-
-    def ranked_war_report(self, war_id: int) -> dict[str, Any]:
-        """What ``rankedwarreport`` shows of a ranked war that has ended.
-
-        Raises:
-            KeyError: when no such war has ended.
-        """
-        raise KeyError(war_id)
-
-    def chain_report(self, faction_id: int, chain_id: int) -> dict[str, Any]:
-        """What ``chainreport`` shows of a faction's chain, also of the one that runs.
-
-        Raises:
-            KeyError: when the faction has no such chain.
-        """
-        raise KeyError((faction_id, chain_id))
 
     def faction(self, faction_id: int) -> Faction:
         """The faction with this id.
@@ -170,23 +76,81 @@ class World:
         """
         return self.factions[faction_id]
 
+    def advance(self, seconds: int) -> None:
+        """Let life go on for so many seconds."""
+        with self.lock:
+            self.advance_to(self.now + seconds)
+
+    def advance_to(self, moment: int) -> None:
+        """Let life go on until a moment (Unix seconds); an earlier one changes nothing."""
+        with self.lock:
+            if moment > self.now:
+                self._life.advance_to(moment)
+                self.now = moment
+
     def add_crime(self, faction_id: int, *, status: str = "Recruiting", created_at: int | None = None) -> dict[str, Any]:
         """Make a new crime of a faction, newest by id, add it and return it; created now unless said otherwise (Unix seconds)."""
         with self.lock:
-            faction = self.factions[faction_id]
-            crime = faction.crime_maker.make(self.now if created_at is None else created_at, status)
-            faction.crimes.append(crime)
-            return crime
+            return self._life.make_crime(self.factions[faction_id], self.now if created_at is None else created_at, status)
+
+    def add_attack(self, faction_id: int, *, incoming: bool = False, result: str | None = None) -> dict[str, Any]:
+        """Have a member attack somebody, or be attacked, now; the row as the faction's list shows it.
+
+        ``result`` is one of the API's, by chance when None. Chain, score, respect, hospital and news follow.
+
+        Raises:
+            ValueError: when no member is well and in Torn.
+        """
+        with self.lock:
+            return self._life.attack(self.factions[faction_id], incoming=incoming, result=result)
+
+    def add_member(self, faction_id: int, *, name: str | None = None) -> dict[str, Any]:
+        """Have somebody join a faction now, and return their row; the number of members, the balance and the news follow.
+
+        Raises:
+            ValueError: when the faction is full.
+        """
+        with self.lock:
+            return self._life.join(self.factions[faction_id], name)
+
+    def remove_member(self, faction_id: int, user_id: int) -> None:
+        """Have a member leave now.
+
+        They are out of the balance, which ``former`` keeps if there is anything on it, and out of the open crime they were in.
+
+        Raises:
+            KeyError: when the faction has no such member.
+            ValueError: when it is the leader.
+        """
+        with self.lock:
+            self._life.leave(self.factions[faction_id], user_id)
+
+    def ranked_war_report(self, war_id: int) -> dict[str, Any]:
+        """What ``rankedwarreport`` shows of a ranked war that has ended.
+
+        Raises:
+            KeyError: when no such war has ended.
+        """
+        return self._life.wars.reports[war_id]
+
+    def chain_report(self, faction_id: int, chain_id: int) -> dict[str, Any]:
+        """What ``chainreport`` shows of a faction's chain, also of the one that runs.
+
+        Raises:
+            KeyError: when the faction has no such chain.
+        """
+        with self.lock:
+            return chain_report(self.factions[faction_id], chain_id)
 
     def _faction(self, faction_id: int, size: Size) -> Faction:
-        chance = Chance(self.seed, f"{faction_id}/members")
-        people = make_members(chance, self.now, size.members)
-        maker = self._crime_maker(faction_id, [member["id"] for member in people])
+        people = make_members(Chance(self.seed, f"{faction_id}/members"), self.now, size.members)
+        maker = self._crime_maker(faction_id, people)
         made = [maker.make(self.now - age) for age in reversed(_ages(Chance(self.seed, f"{faction_id}/ages"), size.crimes))]
         busy = set(maker.roster) - set(maker.free)
         for member in people:
             member["is_in_oc"] = member["id"] in busy
         balance, former = make_balance(Chance(self.seed, f"{faction_id}/balance"), people)
+        pacts = make_pacts(Chance(self.seed, f"{faction_id}/pacts"), self.now, list(self.rivals.values()))
         return Faction(
             id=faction_id,
             basic=make_basic(Chance(self.seed, f"{faction_id}/basic"), faction_id, people),
@@ -195,11 +159,16 @@ class World:
             balance=balance,
             former=former,
             crime_maker=maker,
+            wars={"pacts": pacts, "wars": {"ranked": None, "raids": [], "territory": []}},
+            positions=make_positions(),
         )
 
-    def _crime_maker(self, faction_id: int, roster: list[int]) -> CrimeMaker:
+    def _crime_maker(self, faction_id: int, people: list[dict[str, Any]]) -> CrimeMaker:
         chance = Chance(self.seed, f"{faction_id}/crimes")
         tools = [item["id"] for item in self.items if item["type"] == "Tool"]
+        # Who has just come, or has never been seen, was in no crime.
+        settled = [row["id"] for row in people if row["days_in_faction"] > SETTLED and row["last_action"]["timestamp"]]
+        roster = settled if len(settled) >= FEWEST_MEMBERS else [row["id"] for row in people]
         return CrimeMaker(
             chance=chance,
             now=self.now,
