@@ -11,6 +11,7 @@ import click
 from torn_pipeline.cli.accounts import rename_account
 from torn_pipeline.cli.check import check
 from torn_pipeline.cli.demo import demo
+from torn_pipeline.cli.import_config import import_config
 from torn_pipeline.cli.materialize import materialize
 from torn_pipeline.cli.options import Group
 from torn_pipeline.cli.quarantine import quarantine
@@ -47,6 +48,7 @@ COMMANDS = (
     demo,
     export,
     fetch,
+    import_config,
     load,
     materialize,
     normalize,
