@@ -27,7 +27,7 @@ def import_config(session: Session, *, file: Path) -> int:
     The config goes to stdout, to be redirected into a file. What was changed, merged or left out, and which variables the
     keys belong in, goes to stderr. No key is printed. Nothing is written and no call is made.
     """
-    from torn_pipeline.cli.importing import imported_from  # noqa: PLC0415 - it loads Pydantic, which asking for help can do without
+    from torn_pipeline.cli.importing import imported_from
 
     settings, _ = Settings.read()
     session.redact = Redactor(settings.secrets)
