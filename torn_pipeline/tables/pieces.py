@@ -216,7 +216,7 @@ class Group:
         """What tells each element from the others; ``None`` where it has no usable key."""
         elements = page.elements
         if page.plain:
-            return list(map(plain_of(reader_of(self.levels[0])).getters[self.key_paths[0][0]], elements))
+            return plain_of(reader_of(self.levels[0])).column(self.key_paths[0][0], elements)
         if len(self.key_paths) > 1 or len(self.key_paths[0]) > 1:
             values: list[Any] = [tuple([value_at(element, path) for path in self.key_paths]) for element in elements]
             usable = [{type(part) for part in key} <= _KEY_TYPES for key in values]

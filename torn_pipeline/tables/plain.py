@@ -8,12 +8,13 @@ tells what differs; so this module decides nothing, and may not change a single 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from operator import attrgetter
 from typing import Annotated, Any
 
 import msgspec
+from msgspec.structs import astuple
 
 from torn_pipeline.tables.contract import Array, Map, Node, Object, Scalar
 from torn_pipeline.tables.naming import is_epoch
@@ -21,7 +22,6 @@ from torn_pipeline.tables.values import EARLIEST_EPOCH, EXACT_FLOAT, INT64_MAX, 
 
 __all__ = ["PlainObject", "Rows", "plain_decoder", "plain_object"]
 
-Getter = Callable[[Any], Any]
 Rows = Callable[[bytes], list[Any] | None]
 
 _INTEGER = Annotated[int, msgspec.Meta(ge=INT64_MIN, le=INT64_MAX)]
@@ -32,12 +32,27 @@ _SCALARS: Mapping[str, Any] = {"any": Any, "boolean": bool, "integer": _INTEGER,
 
 @dataclass(frozen=True, slots=True)
 class PlainObject:
-    """One object of the contract as a struct: its type, how to get each field and each older one, and what stands for null."""
+    """One object of the contract as a struct: its type, its fields and then the older ones, and what stands for null."""
 
     type: type[msgspec.Struct]
-    getters: Mapping[str, Getter]
-    older: Mapping[str, Getter]
+    fields: tuple[str, ...]
+    older: tuple[str, ...]
     null: msgspec.Struct
+
+    def column(self, name: str, structs: Sequence[Any]) -> list[Any]:
+        """What the structs have in one field."""
+        return list(map(attrgetter(self.type.__struct_fields__[self.fields.index(name)]), structs))
+
+    def columns(self, structs: Sequence[Any]) -> tuple[dict[str, Sequence[Any]], dict[str, Sequence[Any]]]:
+        """What the structs have in every field, and in every older one; a null among them has nothing but nulls.
+
+        Each struct is taken apart at once: to come back to it for every field would fetch it from memory as often.
+        """
+        if None in structs:
+            structs = [self.null if struct is None else struct for struct in structs]
+        columns: list[Sequence[Any]] = list(zip(*map(astuple, structs), strict=True))
+        columns = columns or [()] * (len(self.fields) + len(self.older))
+        return dict(zip(self.fields, columns, strict=False)), dict(zip(self.older, columns[len(self.fields) :], strict=True))
 
 
 def plain_object(nodes: Mapping[str, Node], older: Mapping[str, Scalar], inner: Callable[[Node], PlainObject]) -> PlainObject:
@@ -60,8 +75,8 @@ def plain_object(nodes: Mapping[str, Node], older: Mapping[str, Scalar], inner: 
     )
     return PlainObject(
         type=struct,
-        getters={name: attrgetter(attribute) for name, attribute in names.items()},
-        older={name: attrgetter(attribute) for name, attribute in names_of_older.items()},
+        fields=tuple(names),
+        older=tuple(names_of_older),
         null=struct(**dict.fromkeys((*names.values(), *names_of_older.values()))),
     )
 

@@ -14,7 +14,7 @@ from torn_pipeline.tables.findings import Finding, Findings, Kind
 from torn_pipeline.tables.levels import Level, Reader, plain_of
 from torn_pipeline.tables.naming import json_path, snake_case, value_at
 from torn_pipeline.tables.table import Column, ColumnType, Path, Role, Shape, Table
-from torn_pipeline.tables.values import DTYPES, json_type, show, to_series
+from torn_pipeline.tables.values import DTYPES, Wrong, json_type, show, to_series
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -61,20 +61,22 @@ class Reading:
         self.findings = findings
         self.wrong = wrong
         self.add_new_fields = add_new_fields
-        self.columns: dict[Path, list[Any]] = {}
-        self.branches: dict[Path, list[Any]] = {}
+        self.is_plain = False
+        self.columns: dict[Path, Sequence[Any]] = {}
+        self.branches: dict[Path, Sequence[Any]] = {}
         self.declared: dict[Path, Scalar] = {}
         self.absent: dict[Path, int] = {}
         self.lacking: dict[Path, int] = {}
         self.new: dict[Path, list[Any]] = {}
         self.objects: dict[Path, tuple[list[dict[str, Any]], dict[str, None]]] = {}  # with what stands for a null among them
-        self.plain_older: dict[Path, list[Any]] = {}  # older fields of structs
+        self.plain_older: dict[Path, Sequence[Any]] = {}  # older fields of structs
         self.uneven: dict[Path, tuple[list[dict[str, Any]], set[str]]] = {}  # objects of other keys than the contract's, and their keys
 
     # --- reading ---------------------------------------------------------------------------------------
 
     def frame(self, origin: Origin, piece: Piece, parent: pl.DataFrame | None) -> pl.DataFrame:
         """The table's frame, of the contract's columns; the new fields are in ``new`` then."""
+        self.is_plain = piece.plain
         if self.level.reader is None:
             self._read_scalars()
         elif piece.plain:
@@ -109,7 +111,7 @@ class Reading:
             names |= {column.name: column.name for column in self.table.columns if column.role is Role.RAW_ID}
         if parent is None or self.rows.parent is None or not names:
             return {}
-        gathered = parent.select(set(names.values()))[pl.Series(self.rows.parent, dtype=pl.UInt32)]
+        gathered = parent[list(set(names.values()))][pl.Series(self.rows.parent, dtype=pl.UInt32)]
         return {name: gathered[source].alias(name) for name, source in names.items()}
 
     def _read_scalars(self) -> None:
@@ -120,14 +122,12 @@ class Reading:
             self.declared[()] = element
             self.absent[()] = self.lacking[()] = 0
 
-    def _read_plain(self, reader: Reader, values: list[Any]) -> None:
+    def _read_plain(self, reader: Reader, values: Sequence[Any]) -> None:
         """Take the fields of one struct of every row apart; there is nothing to report, the decoder saw to that."""
-        plain = plain_of(reader)
-        if None in values:
-            values = [plain.null if value is None else value for value in values]
+        columns, older_columns = plain_of(reader).columns(values)
         for name, node in reader.nodes.items():
             path = (*reader.path, name)
-            column = list(map(plain.getters[name], values))
+            column = columns[name]
             if isinstance(node, Scalar):
                 self.columns[path], self.declared[path] = column, node
                 self.absent[path], self.lacking[path] = len(values), 0
@@ -135,8 +135,7 @@ class Reading:
                 self._read_plain(reader.objects[name], column)
             else:
                 self.branches[path] = column
-        for key, get in plain.older.items():
-            older = list(map(get, values))
+        for key, older in older_columns.items():
             if older.count(None) < len(older):
                 self.plain_older[(*reader.path, key)] = older
 
@@ -200,10 +199,10 @@ class Reading:
             elif twin is None:
                 self._note_new((*reader.path, key), json_path((key,), reader.generic), others, sum(key in value for value in values))
             elif snake_case(key) == key:  # the contract has a name that is not
-                columns[twin] = self._first_not_null(others, columns[twin], json_path((twin,), reader.generic))
+                columns[twin] = list(self._first_not_null(others, columns[twin], json_path((twin,), reader.generic)))
                 lacking[twin] = sum(twin not in value and key not in value for value in values)
             else:
-                columns[twin] = self._first_not_null(columns[twin], others, json_path((key,), reader.generic))
+                columns[twin] = list(self._first_not_null(columns[twin], others, json_path((key,), reader.generic)))
                 lacking[twin] = sum(
                     new is None and twin not in value and key not in value for new, value in zip(columns[twin], values, strict=True)
                 )
@@ -218,7 +217,7 @@ class Reading:
 
     # --- what differs ----------------------------------------------------------------------------------
 
-    def _first_not_null(self, newer: list[Any], older: list[Any], path: str) -> list[Any]:
+    def _first_not_null(self, newer: Sequence[Any], older: Sequence[Any], path: str) -> Sequence[Any]:
         unequal = [(new, old) for new, old in zip(newer, older, strict=True) if new != old]
         different = [(new, old) for new, old in unequal if new is not None and old is not None]
         if different:
@@ -269,7 +268,7 @@ class Reading:
             absent = sum(holder is null for holder in empty)
             name = column.path[-1]
             missing = sum(name not in holder and snake_case(name) not in map(snake_case, holder) for holder in empty)
-        series, wrong = to_series(column.name, values, column.type, node.type)
+        series, wrong = self._typed(column, values, node)
         for value in wrong:
             self._reject(value.row, self._source(column, value.row), value.reason)
         nulls = values.count(None) if column.type is ColumnType.TIMESTAMP or wrong else series.null_count()
@@ -280,7 +279,13 @@ class Reading:
             self._note_null(node, generic, nulls - absent - missing, missing)
         return series
 
-    def _older(self, path: Path) -> list[Any] | None:
+    def _typed(self, column: Column, values: Sequence[Any], node: Scalar) -> tuple[pl.Series, list[Wrong]]:
+        """The values as a column, and those that do not fit; the decoder of structs has looked at each of theirs already."""
+        if self.is_plain and node.type != "any" and column.type is not ColumnType.TIMESTAMP:
+            return pl.Series(column.name, values, dtype=DTYPES[column.type], strict=True), []
+        return to_series(column.name, list(values), column.type, node.type)
+
+    def _older(self, path: Path) -> Sequence[Any] | None:
         """What the rows have at an older path, ``None`` where none has it."""
         if path in self.plain_older:
             return self.plain_older[path]
