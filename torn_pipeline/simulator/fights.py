@@ -22,9 +22,10 @@ __all__ = ["RESULTS", "SUCCESSES", "Fighter", "Fights"]
 
 FIRST_ATTACK_ID = 310_000_000
 SUCCESSES = ("Attacked", "Mugged", "Hospitalized")
-SUCCESS_WEIGHTS, WAR_WEIGHTS = (35, 25, 40), (8, 4, 88)
+# Weights here are cumulative, which is what makes them cheap to draw from.
+SUCCESS_WEIGHTS, WAR_WEIGHTS = (35, 60, 100), (8, 12, 100)
 FAILURES = ("Lost", "Stalemate", "Escape", "Assist", "Timeout", "Interrupted")
-FAILURE_WEIGHTS = (52, 12, 10, 14, 4, 8)
+FAILURE_WEIGHTS = (52, 64, 74, 88, 92, 100)
 RESULTS = SUCCESSES + FAILURES
 EFFECTS = ("proficience", "stricken", "revitalize", "warlord", "plunder", "irradiate")
 CODE_BITS = 128
@@ -104,8 +105,8 @@ class Fights:
     def _result(self, attacker: Fighter, war: War | None) -> str:
         chance = self._chance
         if chance.yes(rates.SUCCESS if attacker.person else rates.SUCCESS_OF_OTHERS):
-            return chance.choices(SUCCESSES, WAR_WEIGHTS if war else SUCCESS_WEIGHTS)[0]
-        return chance.choices(FAILURES, FAILURE_WEIGHTS)[0]
+            return chance.choices(SUCCESSES, cum_weights=WAR_WEIGHTS if war else SUCCESS_WEIGHTS)[0]
+        return chance.choices(FAILURES, cum_weights=FAILURE_WEIGHTS)[0]
 
     def _chain_number(self, attacker: Fighter, result: str) -> int:
         if attacker.faction is None or result not in SUCCESSES:

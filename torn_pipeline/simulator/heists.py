@@ -66,7 +66,7 @@ class Heists:
 
     def join(self, faction: Faction, person: Person) -> None:
         """A member takes an empty slot of a crime that waits for members and is not beyond them, if there is one."""
-        reach = 1 + person.skill // 10
+        reach = 1 + person.skill // 12
         waiting = [crime for crime in self.opened(faction) if crime["status"] == "Recruiting" and crime["difficulty"] <= reach]
         slots = [(crime, slot) for crime in waiting for slot in crime["slots"] if slot["user"] is None]
         if not slots:

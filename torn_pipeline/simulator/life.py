@@ -8,6 +8,7 @@ from torn_pipeline.simulator import rates
 from torn_pipeline.simulator.agenda import Agenda
 from torn_pipeline.simulator.chains import Chains
 from torn_pipeline.simulator.chance import Chance
+from torn_pipeline.simulator.crimes import users_of
 from torn_pipeline.simulator.fights import Fights
 from torn_pipeline.simulator.heists import Heists
 from torn_pipeline.simulator.membership import Membership
@@ -51,7 +52,7 @@ class Life:
     def __init__(self, world: Start, attacks: int) -> None:
         self._factions, self._items = world.factions, world.items
         members = max((len(faction.members) for faction in self._factions.values()), default=1)
-        self._agenda = Agenda(world.now - int(attacks * DAY / (rates.ATTACKS * members)))
+        self._agenda = Agenda(world.now - min(rates.PAST, int(attacks * DAY / (rates.ATTACKS * members))))
         self._chance = {faction_id: Chance(world.seed, f"{faction_id}/life") for faction_id in self._factions}
         self._market_chance = Chance(world.seed, "market")
         self._reporter = Reporter(Chance(world.seed, "news"))
@@ -59,6 +60,7 @@ class Life:
         for faction in self._factions.values():
             chance = self._chance[faction.id]
             faction.people = {row["id"]: Person.of(row, world.now, chance) for row in faction.members}
+            self._note_crimes(faction)
         self._live_the_past(world.now)
         self._begin_now()
 
@@ -131,6 +133,16 @@ class Life:
         self._membership = Membership(scene, self._heists, taken)
         self._membership.on_join = self._welcome
         self._visits = Visits(scene, self._movement, self._heists, treasury, strife=self._strife, membership=self._membership)
+
+    def _note_crimes(self, faction: Faction) -> None:
+        """Whoever joined or paid a crime was about then."""
+        people = faction.people
+        for crime in faction.crimes:
+            for user in users_of(crime):
+                people[user["id"]].see(user["joined_at"])
+            payout = crime["rewards"] and crime["rewards"]["payout"]
+            if payout:
+                people[payout["paid_by"]].see(payout["paid_at"])
 
     def _live_the_past(self, now: int) -> None:
         born = self._agenda.now

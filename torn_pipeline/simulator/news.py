@@ -11,7 +11,6 @@ if TYPE_CHECKING:
     from typing import Any
 
     from torn_pipeline.simulator.chance import Chance
-    from torn_pipeline.simulator.people import Person
     from torn_pipeline.simulator.state import Faction
 
 __all__ = ["Reporter", "add_past", "outcome_text", "payout_text"]
@@ -33,22 +32,28 @@ class Reporter:
         """Add to a faction's news."""
         faction.news.append((category, self.row(moment, text)))
 
-    def of_money(self, faction: Faction, moment: int, giver: Person, amount: int, to: tuple[int, str]) -> None:
-        """Tell that money went from the faction to a user."""
-        text = f"{user_link(giver.id, giver.name)} gave {money(amount)} to {user_link(*to)}"
-        self.tell(faction, "giveFunds", moment, text)
-
 
 def add_past(faction: Faction, reporter: Reporter, since: int) -> None:
     """Put the news of a new world's crimes, and of those who have joined since a moment, among those it has."""
     names = {member["id"]: member["name"] for member in faction.members}
     rows = [("crime", reporter.row(moment, text)) for crime in faction.crimes for moment, text in _of_crime(crime, names)]
+    rows += _past_deposits(faction, reporter, since)
     rows += [
         ("membership", reporter.row(person.joined_at, f"{user_link(person.id, person.name)} joined the faction"))
         for person in faction.people.values()
         if person.joined_at > since
     ]
     faction.news = sorted([*rows, *faction.news], key=lambda told: int(told[1]["timestamp"]))
+
+
+def _past_deposits(faction: Faction, reporter: Reporter, since: int) -> Iterable[tuple[str, dict[str, Any]]]:
+    """A deposit of what is in the balance now for some of those who were about since then."""
+    for row in faction.balance["members"]:
+        person = faction.people[row["id"]]
+        begin = max(since, person.joined_at)
+        if row["money"] > 0 and person.seen_until > begin:
+            moment = begin + row["money"] % (person.seen_until - begin)
+            yield "depositFunds", reporter.row(moment, f"{user_link(person.id, person.name)} deposited {money(row['money'])}")
 
 
 def _of_crime(crime: dict[str, Any], names: dict[int, str]) -> Iterable[tuple[int, str]]:

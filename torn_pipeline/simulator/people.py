@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from torn_pipeline.simulator.chance import Chance
     from torn_pipeline.simulator.state import Faction
 
-__all__ = ["OFFICERS", "Person", "officer"]
+__all__ = ["OFFICERS", "Person", "is_lost", "officer"]
 
 OFFICERS = frozenset({"Leader", "Co-leader", "Quartermaster", "Banker & Co"})
 LOWEST_PASS_RATE, HIGHEST_PASS_RATE = 15, 99
@@ -44,11 +44,10 @@ class Person:
         """The person behind a member's row as it stands now."""
         seen = row["last_action"]["timestamp"]
         idle = now - seen > rates.IDLE_AFTER
-        lost = seen == 0 or row["status"]["state"] in {"Federal", "Fallen"}
         return cls(
             row=row,
             joined_at=now - row["days_in_faction"] * DAY - chance.randrange(DAY),
-            visits=0.0 if lost else rates.VISITS_OF_THE_IDLE if idle else chance.uniform(*rates.VISITS),
+            visits=0.0 if is_lost(row) else rates.VISITS_OF_THE_IDLE if idle else chance.uniform(*rates.VISITS),
             wakes=chance.randrange(DAY),
             skill=45 + row["level"] // 2 + chance.randint(0, 30),
             plane=chance.choice(PLANES),
@@ -126,6 +125,11 @@ class Person:
             away = now - seen
             state = "Online" if away < 5 * MINUTE else "Idle" if away < HOUR else "Offline"
             row["last_action"] = {"status": state, "timestamp": seen, "relative": f"{duration(away)} ago"}
+
+
+def is_lost(row: dict[str, Any]) -> bool:
+    """Whether a member was never seen, or will not be seen again."""
+    return row["last_action"]["timestamp"] == 0 or row["status"]["state"] in {"Federal", "Fallen"}
 
 
 def officer(faction: Faction, chance: Chance) -> Person | None:

@@ -45,6 +45,7 @@ __all__ = [
     "NEW_CRIMES",
     "PAID",
     "PAID_AFTER",
+    "PAST",
     "PEACE",
     "PROMOTE",
     "RECRUITING",
@@ -83,7 +84,7 @@ AWAKE = 16 * HOUR
 # What is done on a visit.
 FLY = 0.12
 JOIN_CRIME = 0.7
-BRING_ITEM = 0.5
+BRING_ITEM = 0.15
 DEPOSIT = 0.06
 WITHDRAW = 0.04
 GIVE_ITEM = 0.03
@@ -105,12 +106,12 @@ COME_BACK = 0.15
 TRIAL = 3 * DAY
 
 # Crimes: new ones a day, how many may wait for members for each member, how long they are open.
-NEW_CRIMES = 0.04
-RECRUITING = 0.09
-LATE = 0.2
+NEW_CRIMES = 0.045
+RECRUITING = 0.1
+LATE = 0.12
 LATE_BY = 5 * HOUR
 LOOK_AGAIN = 20 * MINUTE
-ITEM_AT_HAND = 0.75
+ITEM_AT_HAND = 0.7
 ITEM_BOUGHT_AFTER = 20 * HOUR
 PAID = 0.9
 PAID_AFTER = 12 * HOUR
@@ -126,6 +127,7 @@ FIGHT_LENGTH = (4, 40)
 HOSPITAL = (10 * MINUTE, 4 * HOUR)
 # How many attacks a faction knows of, a day, all kinds together: measured on this world, to make the past as long as asked.
 ATTACKS = 0.55
+PAST = 28 * DAY
 
 # Chains: days between the bursts of one faction, hits for each member (least, most), seconds between hits.
 CHAIN_TIMEOUT = 5 * MINUTE

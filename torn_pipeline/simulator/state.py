@@ -39,7 +39,7 @@ class Size:
     """How much a new world holds.
 
     ``members`` and ``crimes`` of each faction, ``items`` of Torn, and about how many ``attacks`` of the past each faction
-    knows; their number says how far the past of chains and ranked wars goes back.
+    knows: their number says how far the past of chains and ranked wars goes back, four weeks at most.
 
     Raises:
         ValueError: when the largest crime would lack members, or a kind of item be missing.
@@ -48,7 +48,7 @@ class Size:
     members: int = 90
     crimes: int = 250
     items: int = 1_400
-    attacks: int = 300
+    attacks: int = 200
 
     def __post_init__(self) -> None:
         """Refuse a world that could not be consistent."""

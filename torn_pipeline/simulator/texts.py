@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from html import escape
 
 from torn_pipeline.simulator.rates import DAY, HOUR, MINUTE
@@ -23,6 +24,7 @@ def money(amount: int) -> str:
     return f"-${-amount:,}" if amount < 0 else f"${amount:,}"
 
 
+@lru_cache(maxsize=4_096)
 def user_link(user_id: int, name: str) -> str:
     """A user's name that leads to the profile."""
     return f'<a href = "http://www.torn.com/profiles.php?XID={user_id}">{escape(name)}</a>'

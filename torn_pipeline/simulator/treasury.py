@@ -49,7 +49,7 @@ class Treasury:
         if row is not None and row["money"] > 0:
             amount = row["money"] if chance.yes(0.5) else chance.randint(1, row["money"])
             row["money"] -= amount
-            self._reporter.of_money(faction, self._agenda.now, person, amount, (person.id, person.name))
+            self._tell(faction, "giveFunds", f"{user_link(person.id, person.name)} took {money(amount)} out of the balance")
 
     def give_item(self, faction: Faction, person: Person, chance: Chance) -> None:
         """A member puts items into the armoury."""
@@ -95,11 +95,11 @@ class Treasury:
             faction.balance["faction"]["money"] -= part
             who = (user["id"], row["username"])
             if payout["type"] == "wallet":
-                self._reporter.of_money(faction, self._agenda.now, payer, part, who)
+                text = f"gave {money(part)} to {user_link(*who)}"
             else:
                 row["money"] += part
-                text = f"{user_link(payer.id, payer.name)} increased the balance of {user_link(*who)} by {money(part)}"
-                self._tell(faction, "giveFunds", text)
+                text = f"increased the balance of {user_link(*who)} by {money(part)}"
+            self._tell(faction, "giveFunds", f"{user_link(payer.id, payer.name)} {text}")
 
     def _tell(self, faction: Faction, category: str, text: str) -> None:
         self._reporter.tell(faction, category, self._agenda.now, text)

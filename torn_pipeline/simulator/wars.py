@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["War", "Wars", "rank_of"]
 
 FIRST_WAR_ID = 21_000
+LEAST_LEAD = 25
 DIVISIONS = 3
 TOP_LEVEL = DIVISIONS * (len(RANKS) - 1)
 POINTS_OF_THE_WINNER, POINTS_OF_THE_LOSER = 1_200, 300
@@ -81,7 +82,7 @@ class Wars:
         """Have two factions that are in no war begin one after its notice."""
         self._next_id += self._chance.randint(1, 40)
         sides = (faction, other)
-        lead = max(10, int(rates.WAR_LEAD * members))
+        lead = max(LEAST_LEAD, int(rates.WAR_LEAD * members))
         row: dict[str, Any] = {
             "id": self._next_id,
             "start": self._agenda.now + self._chance.randint(*rates.WAR_NOTICE),

@@ -18,6 +18,8 @@ from torn_pipeline.simulator.members import (
     make_rivals,
     make_strangers,
 )
+from torn_pipeline.simulator.people import is_lost
+from torn_pipeline.simulator.rates import DAY, HOUR
 from torn_pipeline.simulator.reports import chain_report
 from torn_pipeline.simulator.state import ACCESS_LEVELS, FEWEST_MEMBERS, Access, Faction, Key, KeyState, Rival, Size, User
 
@@ -29,8 +31,6 @@ __all__ = ["ACCESS_LEVELS", "Access", "Faction", "Key", "KeyState", "Rival", "Si
 NOW = 1_777_500_000
 FACTIONS = (40_832, 8_991)
 FIRST_CRIME_ID = 1_500_000
-DAY, HOUR = 86_400, 3_600
-SETTLED = 60
 KEY_LETTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
 
 
@@ -144,7 +144,7 @@ class World:
 
     def _faction(self, faction_id: int, size: Size) -> Faction:
         people = make_members(Chance(self.seed, f"{faction_id}/members"), self.now, size.members)
-        maker = self._crime_maker(faction_id, people)
+        maker = self._crime_maker(faction_id, people, size.crimes)
         made = [maker.make(self.now - age) for age in reversed(_ages(Chance(self.seed, f"{faction_id}/ages"), size.crimes))]
         busy = set(maker.roster) - set(maker.free)
         for member in people:
@@ -163,11 +163,11 @@ class World:
             positions=make_positions(),
         )
 
-    def _crime_maker(self, faction_id: int, people: list[dict[str, Any]]) -> CrimeMaker:
+    def _crime_maker(self, faction_id: int, people: list[dict[str, Any]], crimes: int) -> CrimeMaker:
         chance = Chance(self.seed, f"{faction_id}/crimes")
         tools = [item["id"] for item in self.items if item["type"] == "Tool"]
-        # Who has just come, or has never been seen, was in no crime.
-        settled = [row["id"] for row in people if row["days_in_faction"] > SETTLED and row["last_action"]["timestamp"]]
+        # Who came after the oldest crime, or has been lost, was in none.
+        settled = [row["id"] for row in people if row["days_in_faction"] > _span(crimes) // DAY and not is_lost(row)]
         roster = settled if len(settled) >= FEWEST_MEMBERS else [row["id"] for row in people]
         return CrimeMaker(
             chance=chance,
@@ -187,7 +187,11 @@ class World:
         }
 
 
+def _span(crimes: int) -> int:
+    """How long ago the oldest of so many crimes was created, in seconds."""
+    return max(32 * DAY, crimes * 3 * HOUR)
+
+
 def _ages(chance: Chance, count: int) -> list[int]:
     """Ages of crimes in seconds, youngest first: at least a month's worth, the more recent the further apart, as few are open at a time."""
-    span = max(32 * DAY, count * 3 * HOUR)
-    return [int(span * ((place + chance.random()) / count) ** 0.7) for place in range(count)]
+    return [int(_span(count) * ((place + chance.random()) / count) ** 0.7) for place in range(count)]
