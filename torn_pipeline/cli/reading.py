@@ -20,10 +20,11 @@ __all__ = ["export", "sql"]
 
 
 @click.command(cls=Command)
-@click.argument("query", metavar='"SELECT …"')
+@click.argument("query", metavar='"SELECT …"', required=False)
+@click.option("-f", "--file", type=click.Path(path_type=Path, dir_okay=False, exists=True), metavar="FILE", help="Ask what this file says.")
 @click.option("--format", "form", type=click.Choice(["table", "csv", "json"]), default="table", show_default=True)
 @click.pass_obj
-def sql(session: Session, *, query: str, form: str) -> int:
+def sql(session: Session, *, query: str | None, file: Path | None, form: str) -> int:
     """Ask the warehouse one question. Tables go by their names, the platform's own by torn_meta.NAME.
 
     The answer is read before it is printed, so that a slow reader blocks no load.
@@ -31,7 +32,7 @@ def sql(session: Session, *, query: str, form: str) -> int:
     from torn_pipeline.cli.files import cells
     from torn_pipeline.steps import open_pipeline
 
-    rows = open_pipeline(session.settings()).warehouse.query(query)
+    rows = open_pipeline(session.settings()).warehouse.query(_question(query, file))
     if form == "table":
         session.table(rows.column_names, cells(rows))
     else:
@@ -68,6 +69,26 @@ def export(session: Session, *, table: str, form: str, file: Path | None) -> int
     else:
         _print(session, rows, form)
     return 0
+
+
+def _question(query: str | None, file: Path | None) -> str:
+    """The query as given, or as the file has it.
+
+    Raises:
+        UsageError: when there is none, there are two, or the file is no text.
+    """
+    if query is not None and file is None:
+        return query
+    if file is None or query is not None:
+        message = 'sql takes one question: "SELECT …", or --file FILE with one in it'
+        raise UsageError(message)
+    try:
+        return file.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        message = (
+            f"{file} cannot be read as text: {error.strerror if isinstance(error, OSError) else error}; name a file with one query in it"
+        )
+        raise UsageError(message) from error
 
 
 def _print(session: Session, rows: pa.Table, form: str) -> None:
