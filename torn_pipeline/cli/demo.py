@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 import threading
+import time
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,8 +15,9 @@ import click
 from torn_pipeline.cli.materialize import CHECKOUT, run_all, tell_outcomes
 from torn_pipeline.cli.options import Command
 from torn_pipeline.cli.selection import chosen_runs
-from torn_pipeline.errors import UsageError
-from torn_pipeline.ops.summary import html_page
+from torn_pipeline.errors import PipelineError, UsageError
+from torn_pipeline.ops.summary.page import NextStep, html_page
+from torn_pipeline.ops.summary.story import tell_story
 from torn_pipeline.settings import Settings
 from torn_pipeline.simulator import Simulator, World
 
@@ -23,13 +26,17 @@ if TYPE_CHECKING:
 
     from torn_pipeline.cli.session import Session
     from torn_pipeline.ops.summary import RunOutcome
+    from torn_pipeline.ops.summary.charts import Drawing
+    from torn_pipeline.ops.summary.story import Story
     from torn_pipeline.steps import Pipeline
 
 __all__ = ["demo"]
 
 SEED = 1
+ACCOUNT = "default"
 WINDOW = 1.0  # seconds in which the demo's own limit of calls counts: another demo at once need not wait for this one's minute
 CONFIG = Path("config") / "pipeline.yaml"
+EXAMPLE = "SELECT status, count(*) FROM faction_crimes GROUP BY status"
 
 
 @click.command(cls=Command)
@@ -39,18 +46,21 @@ def demo(session: Session, *, keep: bool) -> int:
     """Show the whole road, on a bundled Torn simulator.
 
     Starts the simulator on loopback, materializes every asset of the shipped config into TORN_WAREHOUSE, or else into
-    demo/warehouse.duckdb of TORN_DATA_DIR, and shows what came. No key is needed, and nothing but loopback is talked to.
+    demo/warehouse.duckdb of TORN_DATA_DIR, and shows what came, with a page of numbers and charts. No key is needed, and
+    nothing but loopback is talked to.
     """
     from torn_pipeline.steps import open_pipeline
 
-    with Simulator(World(seed=SEED), window=WINDOW) as simulator:
-        settings = session.use(demo_settings(Settings.from_environment(), simulator))
+    # At the real time, so that "idle for three hours" is true of the fetch that says so.
+    with Simulator(World(seed=SEED, now=int(time.time())), window=WINDOW) as simulator:
+        given = Settings.from_environment()
+        settings = session.use(demo_settings(given, simulator))
         pipeline = open_pipeline(settings)
         outcomes = run_all(session, settings, chosen_runs(pipeline, (), None))
         status = tell_outcomes(session, outcomes)
         session.say()
         session.say(f"warehouse: {pipeline.warehouse.label}")
-        session.say(f"page: {_write_page(pipeline, simulator, outcomes)}")
+        make_page(session, pipeline, outcomes, own_warehouse=bool(given.warehouse))
         if keep:
             _serve(session, settings, simulator)
         else:
@@ -80,22 +90,76 @@ def demo_settings(given: Settings, simulator: Simulator) -> Settings:
         log_format=given.log_format,
         dagster_home=folder / "dagster",
         rate_window=WINDOW,
-        keys={"default": (next(iter(simulator.world.keys)),)},
+        keys={ACCOUNT: (next(iter(simulator.world.keys)),)},
     )
 
 
-def _write_page(pipeline: Pipeline, simulator: Simulator, outcomes: Sequence[RunOutcome]) -> Path:
-    facts = {
-        "API": f"the bundled simulator at {simulator.url}, seed {SEED}",
-        "Warehouse": pipeline.warehouse.label,
-        "Landing": pipeline.landing.label,
-        "Open the UI": _again(),
-    }
+def make_page(session: Session, pipeline: Pipeline, outcomes: Sequence[RunOutcome], *, own_warehouse: bool) -> None:
+    """Write the page and say where it is, or why it is not; nothing of it is worth failing for."""
+    story, drawings = _told(session, pipeline)
+    about = (
+        f"What torn_pipeline fetched, checked and stored of a simulated faction (seed {SEED}). "
+        f"Every number of the faction's is what SQL answered on the {pipeline.warehouse.label},"
+    )
+    page = html_page(
+        (story and story.faction) or "torn_pipeline demo",
+        about,
+        datetime.now(UTC),
+        outcomes=outcomes,
+        steps=_next_steps(pipeline, own_warehouse=own_warehouse),
+        figures=story.figures if story else (),
+        drawings=drawings,
+    )
     path = pipeline.settings.data_dir / "summary.html"
     beside = path.with_suffix(".html.new")
-    beside.write_text(html_page("torn_pipeline demo", outcomes, facts, datetime.now(UTC)), encoding="utf-8")
-    beside.replace(path)
-    return path
+    try:
+        beside.write_text(session.redact(page), encoding="utf-8")
+        beside.replace(path)
+    except OSError as error:
+        session.tell(f"the page {path} could not be written: {error.strerror or error}; check the folder and its permissions")
+    else:
+        session.say(f"page: {path}")
+
+
+def _told(session: Session, pipeline: Pipeline) -> tuple[Story | None, tuple[Drawing, ...]]:
+    """What happened in the faction, and its charts; less of it when that cannot be had, which is said."""
+    story = None
+    try:
+        story = tell_story(pipeline.warehouse, ACCOUNT)
+        from torn_pipeline.ops.summary.charts import draw_charts  # noqa: PLC0415 - loads what draws, which takes a second
+
+        return story, draw_charts(story)
+    except (PipelineError, ImportError, ValueError) as error:  # the last is what the converter raises
+        session.tell(f"the page has no charts: {error}")
+        return story, ()
+
+
+def _next_steps(pipeline: Pipeline, *, own_warehouse: bool) -> tuple[NextStep, ...]:
+    """What a reader of the page may do next, as one would type it here."""
+    place = "" if own_warehouse else f"TORN_DATA_DIR={shlex.quote(_from_here(pipeline.settings.data_dir))} "
+    ask = f"{place}{_script()} sql"
+    late, key = CHECKOUT / "docs" / "questions" / "late-crimes.sql", CHECKOUT / "config" / ".env"
+    return (
+        NextStep("See it in Dagster's UI: the graph of tables, every run, every check.", (_again(),)),
+        NextStep(
+            "Ask the tables anything in SQL, or what leaders ask.",
+            (
+                f'{ask} "{EXAMPLE}"',
+                f"{ask} --file {shlex.quote(_from_here(late))}",
+            ),
+            ((CHECKOUT / "docs" / "questions" / "README.md").as_uri(), "Questions that are ready to ask"),
+        ),
+        NextStep(
+            "Go on with your own faction: put your key into a file that git ignores, and fetch.",
+            (
+                f"echo TORN_API_KEY=put-it-here > {shlex.quote(_from_here(key))}",
+                f"{_script()} check",
+                f"{_script()} materialize",
+            ),
+            ((CHECKOUT / "README.md").as_uri(), "Which key it takes, and what is kept"),
+        ),
+        NextStep(f"Every answer of the API is kept as it was received, below {pipeline.landing.label}."),
+    )
 
 
 def _serve(session: Session, settings: Settings, simulator: Simulator) -> None:
@@ -109,7 +173,16 @@ def _serve(session: Session, settings: Settings, simulator: Simulator) -> None:
 
 def _again() -> str:
     """The command that runs the demo and stays, as one would type it here."""
+    return f"{_script()} demo --keep"
+
+
+def _script() -> str:
+    """The console script, as one would type it here."""
     script = Path(sys.argv[0]).absolute()
+    return shlex.quote(_from_here(script)) if script.name == "torn-pipeline" else f"{shlex.quote(sys.executable)} -m torn_pipeline"
+
+
+def _from_here(path: Path) -> str:
+    """The path, relative where that is shorter to type."""
     here = Path.cwd()
-    shown = script.relative_to(here) if script.is_relative_to(here) else script
-    return f"{shown} demo --keep" if script.name == "torn-pipeline" else f"{sys.executable} -m torn_pipeline demo --keep"
+    return str(path.relative_to(here) if path.is_relative_to(here) else path)

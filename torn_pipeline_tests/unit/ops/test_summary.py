@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from torn_pipeline.ops.summary import HEAD, AssetOutcome, Checks, RunOutcome, html_page, summary_rows
+from torn_pipeline.ops.summary import HEAD, AssetOutcome, Checks, RunOutcome, summary_rows
+from torn_pipeline.ops.summary.charts import Drawing
+from torn_pipeline.ops.summary.page import NextStep, html_page
+from torn_pipeline.ops.summary.story import Figure
 
+AT = datetime(2026, 4, 29, 12, tzinfo=UTC)
 OUTCOMES = [
     RunOutcome(
         endpoint="crimes",
@@ -36,16 +40,41 @@ def test_a_row_an_asset() -> None:
 
 
 def test_the_page_says_the_same_and_escapes_all_text() -> None:
-    page = html_page("A & B", OUTCOMES, {"Warehouse": "<file>"}, datetime(2026, 4, 29, 12, tzinfo=UTC))
+    page = html_page(
+        "A & B <crew>",
+        "All of <file>,",
+        AT,
+        outcomes=OUTCOMES,
+        steps=[NextStep("ask <it>", ("sql 'SELECT 1 < 2'", "more"), ('file:///a"b', "read <on>"))],
+        figures=[Figure("<label>", "<value>", "<note>")],
+        drawings=[Drawing("<title>", "<about>", "")],
+    )
     assert page.startswith("<!doctype html>")
     for part in (
-        "A &amp; B",
-        "&lt;file&gt;",
-        "2026-04-29 12:00:00 UTC",
+        "<h1>A &amp; B &lt;crew&gt;</h1>",
+        "All of &lt;file&gt;, 2026-04-29 12:00 UTC",
         "&lt;b&gt;second&lt;/b&gt;",
         "half a &lt;script&gt; came",
         "3,400",
+        "1,200 rows fetched in 1.2 s; 1 checks passed, 1 warned, 1 failed.",
+        "ask &lt;it&gt;",
+        "SELECT 1 &lt; 2",
+        'href="file:///a&#34;b"',
+        "read &lt;on&gt;",
+        "&lt;label&gt;",
+        "&lt;value&gt;",
+        "&lt;note&gt;",
+        "&lt;title&gt;",
+        "&lt;about&gt;",
+        "Nothing to show yet.",
     ):
         assert part in page
     assert "<script" not in page
     assert "http" not in page
+
+
+def test_a_page_of_runs_alone() -> None:
+    page = html_page("Runs", "", AT, outcomes=OUTCOMES, steps=[])
+    assert "torn/crimes" in page
+    assert "<figure" not in page
+    assert "<dl" not in page

@@ -1,0 +1,206 @@
+"""The page that sums up runs: one HTML file that needs nothing else, no network and no script."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from torn_pipeline.ops.summary.outcomes import HEAD
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
+    from torn_pipeline.ops.summary.charts import Drawing
+    from torn_pipeline.ops.summary.outcomes import RunOutcome
+    from torn_pipeline.ops.summary.story import Figure
+
+__all__ = ["NextStep", "html_page"]
+
+
+@dataclass(frozen=True, slots=True)
+class NextStep:
+    """Something to do next: what, the lines to type (none for a mere hint), and where to read on (URL and its text)."""
+
+    what: str
+    lines: tuple[str, ...] = ()
+    link: tuple[str, str] | None = None
+
+
+def html_page(
+    title: str,
+    about: str,
+    at: datetime,
+    *,
+    outcomes: Sequence[RunOutcome],
+    steps: Sequence[NextStep],
+    figures: Sequence[Figure] = (),
+    drawings: Sequence[Drawing] = (),
+) -> str:
+    """The page: large numbers, charts, the table of assets, what to do next. All text but the drawings' SVG is escaped.
+
+    Args:
+        title: the heading.
+        about: a sentence or two below it.
+        at: when the page was made, in UTC.
+        outcomes: what the runs did, for the table of assets.
+        steps: what to do next.
+        figures: the large numbers.
+        drawings: the charts.
+    """
+    from jinja2 import Environment
+
+    environment = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
+    page: str = environment.from_string(_PAGE).render(
+        title=title,
+        about=about,
+        at=at.strftime("%Y-%m-%d %H:%M UTC"),
+        head=HEAD,
+        outcomes=outcomes,
+        steps=steps,
+        figures=figures,
+        drawings=drawings,
+        checks=_counts(outcomes),
+        style=_STYLE,
+    )
+    return page
+
+
+def _counts(outcomes: Sequence[RunOutcome]) -> str:
+    """A sentence on all runs together."""
+    assets = [asset for outcome in outcomes for asset in outcome.assets]
+    passed, warned, failed = (sum(getattr(asset.checks, name) for asset in assets) for name in ("passed", "warned", "failed"))
+    seconds = sum(asset.seconds or 0 for asset in assets)
+    rows = sum(asset.fetched or 0 for asset in assets if not asset.key.startswith("raw/"))
+    return f"{rows:,} rows fetched in {seconds:.1f} s; {passed} checks passed, {warned} warned, {failed} failed."
+
+
+_STYLE = """\
+:root { color-scheme: light dark; --text: #1c2430; --muted: #5a6878; --line: #dde3ea; --page: #f4f6f9; --card: #fff; --code: #eef2f6;
+  --good: #1a7f4b; --warn: #b8770a; --bad: #c1272d; --none: #aeb9c6; --link: #0b63b5;
+  --strong: #1f6fb2; --soft: #8fc1e8;
+  --seen1: #0f5c6e; --seen2: #2f93a5; --seen3: #85c5cf; --seen4: #d9a441; }
+@media (prefers-color-scheme: dark) { :root { --text: #e6ebf1; --muted: #9aa8b8; --line: #2e3945; --page: #11161c; --card: #19212a;
+  --code: #232d38; --good: #4fbf83; --warn: #e5ae3c; --bad: #ff7b7b; --none: #566473; --link: #79b8f5;
+  --strong: #4d9fe6; --soft: #24578a;
+  --seen1: #a5e4ee; --seen2: #4fb5c7; --seen3: #26707f; --seen4: #b98428; } }
+* { box-sizing: border-box; }
+body { margin: 0; padding: 2.25rem 1rem 3rem; background: var(--page); color: var(--text); font: 15px/1.5 system-ui, sans-serif; }
+main { max-width: 66rem; margin: 0 auto; }
+h1 { margin: 0 0 .25rem; font-size: 1.75rem; line-height: 1.2; overflow-wrap: anywhere; }
+h2 { margin: 2.25rem 0 .75rem; font-size: 1.15rem; }
+h3 { margin: 0; font-size: 1rem; }
+p { margin: 0; }
+a { color: var(--link); }
+.muted { color: var(--muted); }
+.small { font-size: .87rem; }
+.figures { display: grid; grid-template-columns: repeat(auto-fit, minmax(17rem, 1fr)); gap: .75rem; margin: 1.5rem 0 .75rem; padding: 0; }
+.figures div, .card { background: var(--card); border: 1px solid var(--line); border-radius: .6rem; }
+.figures div { padding: .8rem 1rem; }
+.figures dt { color: var(--muted); font-size: .87rem; }
+.figures dd { margin: 0; }
+.figures .value { font-size: 1.9rem; line-height: 1.25; font-weight: 650; font-variant-numeric: tabular-nums; }
+.charts { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 27rem), 1fr)); gap: .75rem; }
+.charts figure { margin: 0; padding: 1rem; display: flex; flex-direction: column; gap: .5rem; }
+.charts svg { display: block; width: 100%; height: auto; overflow: visible; }
+@media (max-width: 40rem) { .figures { grid-template-columns: 1fr 1fr; } .figures .value { font-size: 1.5rem; } }
+.scroll { overflow-x: auto; }
+table { width: 100%; border-collapse: collapse; font-size: .93rem; }
+th, td { padding: .4rem .9rem; text-align: left; white-space: nowrap; }
+th { color: var(--muted); font-weight: 600; }
+tbody tr { border-top: 1px solid var(--line); }
+tbody tr.raw td:first-child { font-weight: 600; }
+.number { text-align: right; font-variant-numeric: tabular-nums; }
+.passed { color: var(--good); } .warned { color: var(--warn); } .failed, .error { color: var(--bad); }
+.error { margin: .75rem 0 0; }
+ol { margin: 0; padding: 1rem 1rem 1rem 2.4rem; }
+li + li { margin-top: .9rem; }
+pre { margin: .35rem 0 0; padding: .6rem .8rem; background: var(--code); border-radius: .4rem; overflow-x: auto;
+  font: 13px/1.5 ui-monospace, monospace; }
+"""
+
+_PAGE = """\
+<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<title>{{ title }}</title>
+<style>
+{{ style|safe }}</style>
+</head>
+<body>
+<main>
+<h1>{{ title }}</h1>
+<p class="muted">{{ about }} {{ at }}.</p>
+{% if figures %}
+<dl class="figures">
+{% for figure in figures %}
+<div><dt>{{ figure.label }}</dt><dd class="value">{{ figure.value }}</dd><dd class="muted small">{{ figure.note }}</dd></div>
+{% endfor %}
+</dl>
+{% endif %}
+{% if drawings %}
+<div class="charts">
+{% for drawing in drawings %}
+<figure class="card">
+<figcaption><h3>{{ drawing.title }}</h3><p class="muted small">{{ drawing.about }}</p></figcaption>
+{% if drawing.svg %}
+{{ drawing.svg|safe }}
+{% else %}
+<p class="muted">Nothing to show yet.</p>
+{% endif %}
+</figure>
+{% endfor %}
+</div>
+{% endif %}
+<h2>Go on</h2>
+<div class="card">
+<ol>
+{% for step in steps %}
+<li>{{ step.what }}{% if step.link %} <a href="{{ step.link[0] }}">{{ step.link[1] }}</a>{% endif %}
+{% if step.lines %}
+<pre tabindex="0">{{ step.lines|join("\n") }}</pre>
+{% endif %}
+</li>
+{% endfor %}
+</ol>
+</div>
+<h2>What the runs did</h2>
+{% for outcome in outcomes if outcome.error %}
+<p class="error">{{ outcome.endpoint }} for {{ outcome.account }}: {{ outcome.error }}</p>
+{% endfor %}
+<p class="muted small">{{ checks }} <b>raw/…</b> is what the API answered, <b>torn/…</b> are the tables made from it.</p>
+<div class="card scroll" tabindex="0" role="region" aria-label="Assets">
+<table>
+<thead><tr>
+{% for name in head %}
+<th{% if name in ("fetched", "in table", "seconds") %} class="number"{% endif %}>{{ name }}</th>
+{% endfor %}
+</tr></thead>
+<tbody>
+{% for outcome in outcomes %}
+{% for asset in outcome.assets %}
+<tr{% if asset.key.startswith("raw/") %} class="raw"{% endif %}>
+<td>{{ asset.key }}</td>
+<td>{{ outcome.account }}</td>
+<td class="number">{% if asset.fetched is not none %}{{ "{:,}".format(asset.fetched) }}{% endif %}</td>
+<td class="number">{% if asset.total is not none %}{{ "{:,}".format(asset.total) }}{% endif %}</td>
+<td>
+{% if asset.checks.passed %}<span class="passed">{{ asset.checks.passed }} passed</span>{% endif %}
+{% if asset.checks.warned %} <span class="warned">{{ asset.checks.warned }} warned</span>{% endif %}
+{% if asset.checks.failed %} <span class="failed">{{ asset.checks.failed }} failed</span>{% endif %}
+{% if not asset.written %} <span class="failed">not written</span>{% endif %}
+</td>
+<td class="number">{% if asset.seconds is not none %}{{ "%.1f"|format(asset.seconds) }}{% endif %}</td>
+</tr>
+{% endfor %}
+{% endfor %}
+</tbody>
+</table>
+</div>
+</main>
+</body>
+</html>
+"""
