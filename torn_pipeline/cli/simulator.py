@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import signal
+import threading
 import time
 from contextlib import suppress
 from dataclasses import asdict, dataclass
@@ -27,7 +28,7 @@ __all__ = ["simulator"]
 KEPT = "simulator.json"
 DAY = 86_400
 EARLIEST, LATEST = 1_000_000_000, 4_000_000_000
-SAVE_SECONDS = 60.0
+SAVE_SECONDS = 10.0
 PATIENCE = 1.0
 
 
@@ -111,26 +112,26 @@ def _listening(world: World, port: int) -> Simulator:
 
 
 def _serve(server: Simulator, kept: _Kept, path: Path) -> None:
-    """Serve until Ctrl-C, and keep the clock now and then, as a process may be killed."""
-    saved = time.monotonic()
+    """Serve until Ctrl-C, and keep the clock every few seconds, as a process may be killed."""
+    over = threading.Event()
 
     def save() -> None:
         _Kept(seed=kept.seed, born=kept.born, world=server.clock.tick(), at=int(time.time())).save(path)
 
-    def save_sometimes(_number: int, _path: str) -> None:
-        nonlocal saved
-        with server.world.lock:
-            if time.monotonic() - saved > SAVE_SECONDS:
-                saved = time.monotonic()
-                save()
+    def save_again() -> None:
+        while not over.wait(SAVE_SECONDS):
+            save()
 
     save()
-    server.before_call = save_sometimes
+    saver = threading.Thread(target=save_again, name="saver", daemon=True)
+    saver.start()
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         with suppress(KeyboardInterrupt):
             server.serve_forever()
     finally:
+        over.set()
+        saver.join()
         save()
 
 

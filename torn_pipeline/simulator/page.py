@@ -32,13 +32,18 @@ section, article { background: var(--card); border: 1px solid var(--line); borde
 .columns { display: grid; gap: 16px; grid-template-columns: repeat(auto-fit, minmax(min(100%, 400px), 1fr)); }
 .row { display: flex; flex-wrap: wrap; gap: 8px; align-items: center; }
 .spread { justify-content: space-between; }
+.row > h2 { margin: 0; }
+.stack { display: grid; gap: 16px; align-content: start; min-width: 0; }
+.tall { max-height: 640px; overflow: auto; }
+.path { white-space: nowrap; }
 .clock { font-size: 30px; font-weight: 640; font-variant-numeric: tabular-nums; letter-spacing: -0.02em; line-height: 1.2; }
-.time { display: flex; flex-wrap: wrap; gap: 16px 40px; align-items: flex-end; }
+.time { display: flex; flex-wrap: wrap; gap: 16px 28px; align-items: flex-start; justify-content: space-between; }
 .group > .soft { display: block; margin-bottom: 4px; }
 button, select, input {
   font: inherit; color: inherit; background: var(--field); border: 1px solid var(--line); border-radius: 8px; padding: 5px 11px;
   min-height: 36px;
 }
+article button, article select, .time button { font-size: 14px; padding: 4px 9px; min-height: 34px; }
 button { cursor: pointer; }
 button:hover { border-color: var(--accent); }
 button.on, button.main { background: var(--accent); border-color: var(--accent); color: var(--on-accent); font-weight: 600; }
@@ -46,7 +51,8 @@ button.on, button.main { background: var(--accent); border-color: var(--accent);
 input { width: 100%; min-width: 0; }
 label { display: grid; gap: 3px; font-size: 13px; color: var(--soft); min-width: 0; }
 label > * { color: var(--text); font-size: 15px; width: 100%; }
-.form { display: grid; gap: 10px; grid-template-columns: repeat(auto-fit, minmax(150px, 1fr)); align-items: end; margin: 10px 0; }
+.form { display: grid; gap: 10px; margin: 10px 0; align-items: end;
+  grid-template-columns: repeat(auto-fit, minmax(min(100%, 190px), 1fr)); }
 .facts { display: grid; grid-template-columns: repeat(4, 1fr); gap: 10px; margin: 14px 0; }
 .facts b { display: block; font-size: 19px; font-weight: 620; font-variant-numeric: tabular-nums; line-height: 1.3; }
 .bar { display: flex; gap: 2px; height: 12px; border-radius: 6px; overflow: hidden; background: var(--line); }
@@ -75,9 +81,11 @@ meter { width: 84px; height: 10px; vertical-align: middle; }
   .wide { display: none; }
   section, article { padding: 14px; }
   .keys thead { display: none; }
-  .keys tr { display: grid; grid-template-columns: 1fr auto; gap: 4px 10px; padding: 10px 0; border-bottom: 1px solid var(--line); }
+  .keys tr { display: grid; grid-template-columns: 1fr 1fr; gap: 6px 10px; padding: 12px 0; border-bottom: 1px solid var(--line); }
   .keys tr:last-child { border-bottom: 0; }
   .keys td { border: 0; padding: 0; }
+  .keys td:nth-child(5) { grid-column: span 2; }
+  .keys select, .keys button { width: 100%; }
 }
 """
 
@@ -139,7 +147,7 @@ function part(id, shown, draw) {
 
 function show() {
   byId("clock").textContent = plain(state.time);
-  byId("still").textContent = state.speed ? `${number(state.speed)} seconds in each real one` : "stands still";
+  byId("still").textContent = pace(state.speed);
   for (const button of document.querySelectorAll("[data-speed]"))
     button.classList.toggle("on", Number(button.dataset.speed) === state.speed);
   byId("about").textContent = `seed ${state.seed}, ${number(state.received)} calls so far`;
@@ -150,6 +158,10 @@ function show() {
   part("active", state.faults, faults);
   if (!byId("kind").options.length) prepare();
   if (document.activeElement !== byId("shape")) byId("shape").value = state.shape;
+}
+
+function pace(speed) {
+  return speed === 0 ? "stands still" : speed === 1 ? "in real time" : `${number(speed)} times as fast as real time`;
 }
 
 function faction(one) {
@@ -173,7 +185,7 @@ function faction(one) {
       el("span", { className: "pill still" }, `${one.former} former`)),
     el("div", { className: "row", style: { "margin-top": "14px" } },
       status, act("Add crime", "crime", () => ({ status: status.value })), act("Attack", "attack"),
-      act("Be attacked", "attack", () => ({ incoming: true })), act("Join", "join"), act("Leave", "leave")));
+      act("Attacked", "attack", () => ({ incoming: true })), act("Join", "join"), act("Leave", "leave")));
 }
 
 function chainOf(one) {
@@ -213,7 +225,7 @@ function calls() {
   return state.calls.map((one) => el("tr", {},
     el("td", { className: "n soft small" }, one.number),
     el("td", { className: "wide small soft", title: "in the world: " + plain(one.world) }, plain(one.at).slice(11)),
-    el("td", {}, el("code", {}, one.path || "/"), one.query ? el("code", { className: "soft" }, "?" + one.query) : null),
+    el("td", {}, el("code", { className: "path" }, one.path || "/"), one.query ? el("code", { className: "soft" }, "?" + one.query) : null),
     el("td", { className: "wide" }, one.owner === null ? el("span", { className: "soft" }, "unknown") : one.owner),
     el("td", { className: /error|instead/.test(one.answer) ? "bad" : "" }, one.answer)));
 }
@@ -298,17 +310,17 @@ _BODY = """
       <div class="row">
         <button data-speed="0">Still</button>
         <button data-speed="1">Real time</button>
-        <button data-speed="60">A minute a second</button>
-        <button data-speed="3600">An hour a second</button>
+        <button data-speed="60">60 times</button>
+        <button data-speed="3600">3,600 times</button>
       </div>
     </div>
     <div class="group">
       <span class="soft small">Go forward</span>
       <div class="row">
-        <button data-advance="300">5 minutes</button>
-        <button data-advance="3600">An hour</button>
-        <button data-advance="86400">A day</button>
-        <button data-advance="604800">A week</button>
+        <button data-advance="300">5 min</button>
+        <button data-advance="3600">1 hour</button>
+        <button data-advance="86400">1 day</button>
+        <button data-advance="604800">1 week</button>
       </div>
     </div>
   </section>
@@ -325,37 +337,44 @@ _BODY = """
     </div>
   </section>
   <div class="columns">
+    <div class="stack">
+      <section>
+        <div class="row spread"><h2>Faults</h2><button id="clear">Clear all</button></div>
+        <div id="active"></div>
+        <div class="form">
+          <label>Kind<select id="kind"></select></label>
+          <label>Path, any when empty<input id="path" placeholder="/faction/crimes"></label>
+          <label>From which call on<input id="call" type="number" min="1" value="1" title="1 is the next call"></label>
+          <label>How many times<input id="times" type="number" min="1" value="1"></label>
+        </div>
+        <p class="soft small" id="means"></p>
+        <div class="form" id="parameters"></div>
+        <button class="main" id="add">Add fault</button>
+      </section>
+      <section>
+        <h2>Shape</h2>
+        <div class="row">
+          <select id="shape" aria-label="shape"></select>
+          <span class="soft small">is the API's version that answers look like</span>
+        </div>
+      </section>
+      <section>
+        <h2>For scripts</h2>
+        <p class="small">The same as JSON: <code>GET /control/state</code>, and <code>POST /control/advance</code>, <code>speed</code>,
+        <code>shape</code>, <code>crime</code>, <code>attack</code>, <code>join</code>, <code>leave</code>, <code>key</code>,
+        <code>fault</code>, <code>clear</code> with a JSON object.</p>
+      </section>
+    </div>
     <section>
-      <div class="row spread"><h2>Faults</h2><button id="clear">Clear all</button></div>
-      <div id="active"></div>
-      <div class="form">
-        <label>Kind<select id="kind"></select></label>
-        <label>Path (any when empty)<input id="path" placeholder="/faction/crimes"></label>
-        <label>From which call on (1 is the next)<input id="call" type="number" min="1" value="1"></label>
-        <label>How many times<input id="times" type="number" min="1" value="1"></label>
+      <h2>Last calls</h2>
+      <div class="scroll tall">
+        <table>
+          <thead><tr><th></th><th class="wide">Time</th><th>Asked</th><th class="wide">Owner</th><th>Answered</th></tr></thead>
+          <tbody id="calls"></tbody>
+        </table>
       </div>
-      <p class="soft small" id="means"></p>
-      <div class="form" id="parameters"></div>
-      <button class="main" id="add">Add fault</button>
-    </section>
-    <section>
-      <h2>Shape of the answers</h2>
-      <div class="row"><select id="shape"></select><span class="soft small">the version of the API that answers are shaped like</span></div>
-      <h2 style="margin-top: 20px">For scripts</h2>
-      <p class="small">The same as JSON: <code>GET /control/state</code>, and <code>POST /control/advance</code>, <code>speed</code>,
-      <code>shape</code>, <code>crime</code>, <code>attack</code>, <code>join</code>, <code>leave</code>, <code>key</code>,
-      <code>fault</code>, <code>clear</code> with a JSON object.</p>
     </section>
   </div>
-  <section>
-    <h2>Last calls</h2>
-    <div class="scroll">
-      <table>
-        <thead><tr><th></th><th class="wide">Time</th><th>Asked</th><th class="wide">Owner</th><th>Answered</th></tr></thead>
-        <tbody id="calls"></tbody>
-      </table>
-    </div>
-  </section>
 </main>
 <div id="said" role="status"></div>
 """

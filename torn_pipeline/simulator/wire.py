@@ -116,27 +116,24 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         """Let the controls answer a POST; the API has none."""
-        refusal = self._why_not()
-        if refusal is not None:
-            self.close_connection = True  # the body has not been read
-            self._send(refusal)
+        length = self.headers.get("Content-Length", "")
+        if not length.isascii() or not length.isdigit() or int(length) > MOST_POSTED:
+            self.close_connection = True  # nobody knows where the next request begins
+            self._send(_refusal(501 if not length else 413, f"a POST has a Content-Length of at most {MOST_POSTED}"))
             return
-        body = self.rfile.read(int(self.headers["Content-Length"]))
-        answer = self._site.changed(urlsplit(self.path).path, body)
+        body = self.rfile.read(int(length))
+        answer = self._why_not(body) or self._site.changed(urlsplit(self.path).path, body)
         self._send(answer or _refusal(501, "the API is read with GET alone"), *PAGE_HEADERS)
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002, ANN401 - as the base class has it
         """Write no log: a request line may hold a key."""
 
-    def _why_not(self) -> Answer | None:
+    def _why_not(self, body: bytes) -> Answer | None:
         """Why a POST is refused, None when it is not."""
         host, origin = self.headers.get("Host"), self.headers.get("Origin")
-        length = self.headers.get("Content-Length", "")
         if not _is_here(host) or (origin is not None and origin != f"http://{host}"):
             return _refusal(403, "only the simulator's own page may change its world")
-        if not length.isascii() or not length.isdigit() or int(length) > MOST_POSTED:
-            return _refusal(501 if not length else 413, f"a POST has a Content-Length of at most {MOST_POSTED}")
-        if int(length) and self.headers.get("Content-Type", "").partition(";")[0].strip() != "application/json":
+        if body and self.headers.get("Content-Type", "").partition(";")[0].strip() != "application/json":
             return _refusal(415, "a POST has the Content-Type application/json")
         return None
 

@@ -12,13 +12,15 @@ from torn_pipeline.simulator import Key, Simulator, Size, World
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-SIZE = Size(members=24, crimes=45, items=60)
+SIZE = Size(members=24, crimes=45, items=60, attacks=20)
 KEYS = {
     "full-of-one": Key(11, 40_832),
     "second-of-one": Key(11, 40_832, "Public"),
     "minimal-of-one": Key(12, 40_832, "Minimal"),
     "limited-of-one": Key(13, 40_832, "Limited"),
     "full-of-two": Key(22, 8_991),
+    "without-access": Key(14, 40_832, faction_access=False),
+    "of-nobody": Key(15, 0),
 }
 
 
@@ -42,12 +44,13 @@ class Caller:
     def code(self, path: str, key: str = "full-of-one", **query: str | int) -> int:
         return int(self.json(path, key, **query)["error"]["code"])
 
-    def pages(self, path: str, key: str = "full-of-one", **query: str | int) -> list[list[dict[str, Any]]]:
+    def pages(self, path: str, key: str = "full-of-one", link: str = "next", **query: str | int) -> list[list[dict[str, Any]]]:
+        """The rows of every page; ``link`` says which of the two is followed."""
         found = []
         body = self.json(path, key, **query)
         while True:
-            found.append(body["crimes"])
-            following = body["_metadata"]["links"]["next"]
+            found += [rows for name, rows in body.items() if name != "_metadata"]
+            following = body["_metadata"]["links"][link]
             if following is None:
                 return found
             body = self.json(following, key)
