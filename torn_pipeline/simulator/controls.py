@@ -105,6 +105,7 @@ class Controls:
             keys = [self._shown_key(secret, key, names[secret]) for secret, key in simulator.world.keys.items()]
         with simulator.lock:
             faults = [_shown_fault(fault) for fault in simulator.faults]
+            calls = [_shown_call(answered) for answered in reversed(simulator.answered)]
         limit = simulator.api.limit
         return {
             "now": now,
@@ -119,7 +120,7 @@ class Controls:
             "factions": factions,
             "keys": keys,
             "received": simulator.received,
-            "calls": [_shown_call(answered) for answered in reversed(list(simulator.answered))],
+            "calls": calls,
             "faults": faults,
             "kinds": [_kind(name, fault) for name, fault in FAULTS.items()],
             "statuses": STATUSES,

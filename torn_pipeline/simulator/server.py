@@ -65,7 +65,8 @@ class Simulator:
     ``url`` is what to set ``TORN_API_URL`` to. ``calls`` lists what was asked, oldest first (at least the last 10,000). ``faults``
     is a list to be filled: the first one that takes a call is applied to its answer, and leaves the list when its ``times`` are
     used up; the call counts against the limit all the same. ``before_call`` is called with the number of each call (from 1) and
-    its path before it is answered, in a thread of the server; the call is already in ``calls``.
+    its path before it is answered, in a thread of the server; the call is already in ``calls``. Hold ``lock`` while going through
+    ``calls``, ``answered`` (the last 50 answers) or ``faults`` as calls come in.
 
     Raises:
         OSError: when the port is taken.
@@ -194,7 +195,8 @@ class Simulator:
             answer = fault.apply(answer)
         self._sent[path] = answer.body
         words = reply.words if fault is None else f"{type(fault).__name__} instead of {reply.words}"
-        self.answered.append(Answered(number, time.time(), world, call, words))
+        with self.lock:
+            self.answered.append(Answered(number, time.time(), world, call, words))
         if answer.wait:
             self._closing.wait(answer.wait)
         return answer
