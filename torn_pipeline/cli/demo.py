@@ -150,12 +150,8 @@ def _next_steps(pipeline: Pipeline, *, own_warehouse: bool) -> tuple[NextStep, .
             ((CHECKOUT / "docs" / "questions" / "README.md").as_uri(), "Questions that are ready to ask"),
         ),
         NextStep(
-            "Go on with your own faction: put your key into a file that git ignores, and fetch.",
-            (
-                f"echo TORN_API_KEY=put-it-here > {shlex.quote(_from_here(key))}",
-                f"{_script()} check",
-                f"{_script()} materialize",
-            ),
+            f"Go on with your own faction: put the line TORN_API_KEY=your-key into {_from_here(key)}, which git ignores, and fetch.",
+            (f"{_script()} check", f"{_script()} materialize"),
             ((CHECKOUT / "README.md").as_uri(), "Which key it takes, and what is kept"),
         ),
         NextStep(f"Every answer of the API is kept as it was received, below {pipeline.landing.label}."),

@@ -6,7 +6,7 @@ import time
 from collections import defaultdict
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import ROUND_HALF_UP, Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -26,7 +26,8 @@ if TYPE_CHECKING:
 QUESTIONS = Path(__file__).parents[2] / "docs" / "questions"
 ENDPOINTS = ("faction_crimes", "faction_members", "torn_items")
 FACTIONS = {"default": 40_832, "second": 8_991}
-GRACE, IDLE_AFTER = 5 * 60, 24 * 3600
+GRACE = 5 * 60  # seconds
+IDLE_AFTER = 24  # hours
 OPEN, DONE = ("Recruiting", "Planning"), ("Successful", "Failure")
 SMALL = Size(members=16, crimes=60, items=30)
 
@@ -90,6 +91,11 @@ def moment(seconds: int | None) -> datetime | None:
     return datetime.fromtimestamp(seconds, UTC) if seconds else None
 
 
+def hours(span: timedelta) -> float:
+    """Whole seconds, as hours."""
+    return int(span.total_seconds()) / 3600
+
+
 def late_crimes(held: Platform) -> list[Row]:
     """One row for each thing that held up a late crime."""
     rows: list[Row] = []
@@ -109,7 +115,7 @@ def late_crimes(held: Platform) -> list[Row]:
                 "status": crime["status"],
                 "ready_at": ready,
                 "until_at": until,
-                "late_hours": (until - ready).total_seconds() / 3600,
+                "late_hours": hours(until - ready),
             }
             reasons = [
                 {
@@ -154,7 +160,7 @@ def idle_members(held: Platform) -> list[Row]:
         faction, as_of = held.world.faction(faction_id), held.seen["faction_members", account]
         for member in faction.members:
             acted, ended = moment(member["last_action"]["timestamp"]), last_end(faction.crimes, member["id"], as_of)
-            idle = None if acted is None else max(0.0, (as_of - acted).total_seconds())
+            idle = None if acted is None else max(0.0, hours(as_of - acted))
             is_idle = idle is None or idle >= IDLE_AFTER
             if is_idle or not member["is_in_oc"]:
                 rows.append(
@@ -165,11 +171,11 @@ def idle_members(held: Platform) -> list[Row]:
                         "member": member["name"],
                         "state": member["status"]["state"],
                         "last_action_at": acted,
-                        "idle_hours": None if idle is None else idle / 3600,
+                        "idle_hours": idle,
                         "is_idle": is_idle,
                         "in_no_crime": not member["is_in_oc"],
                         "last_crime_ended_at": ended,
-                        "no_crime_hours": None if member["is_in_oc"] or ended is None else (as_of - ended).total_seconds() / 3600,
+                        "no_crime_hours": None if member["is_in_oc"] or ended is None else hours(as_of - ended),
                     }
                 )
     return rows
@@ -290,6 +296,28 @@ def test_who_never_acted_is_idle_for_no_known_time(tmp_path: Path) -> None:
         assert_rows(list(rows.values()), idle_members(held))
         assert (rows[never["id"]]["is_idle"], rows[never["id"]]["idle_hours"], rows[never["id"]]["in_no_crime"]) == (True, None, False)
         assert (rows[busy["id"]]["is_idle"], rows[busy["id"]]["idle_hours"], rows[busy["id"]]["in_no_crime"]) == (False, 0, True)
+
+
+def test_in_no_crime_since_the_last_one_was_executed_or_expired(tmp_path: Path) -> None:
+    world = new_world()
+    faction = world.faction(FACTIONS["default"])
+    crime = paid(faction.crimes)
+    after_success, after_expiry = faction.members[:2]
+    for member, status in ((after_success, "Successful"), (after_expiry, "Expired")):
+        member["is_in_oc"] = False
+        for other in faction.crimes:
+            other["slots"] = [slot for slot in other["slots"] if not slot["user"] or slot["user"]["id"] != member["id"]]
+        slot = {**crime["slots"][0], "user": {**crime["slots"][0]["user"], "id": member["id"]}}
+        own = next(other for other in faction.crimes if other["status"] == status and other["expired_at"] < world.now)
+        own["slots"] = [*own["slots"], slot]
+        member["ended"] = own["executed_at"] or own["expired_at"]
+    ends = {member["id"]: moment(member.pop("ended")) for member in (after_success, after_expiry)}
+    with platform(tmp_path, world) as held:
+        rows = held.ask("idle-members")
+        assert_rows(rows, idle_members(held))
+        told = {row["user_id"]: row for row in rows if row["user_id"] in ends}
+        assert {user: row["last_crime_ended_at"] for user, row in told.items()} == ends
+        assert all(row["no_crime_hours"] > 0 for row in told.values())
 
 
 def test_payouts_to_the_last_dollar(tmp_path: Path) -> None:
