@@ -67,8 +67,7 @@ class Life:
     def advance_to(self, moment: int) -> None:
         """Let everything happen up to a moment, and bring what shows the time up to it (Unix seconds)."""
         self._take_over()
-        self._agenda.run_to(moment)
-        self._show()
+        self._follow_up(moment)
 
     def attack(self, faction: Faction, *, incoming: bool, result: str | None) -> dict[str, Any]:
         """An attack that ends now, as the faction's list shows it.
@@ -81,7 +80,7 @@ class Life:
         if not happened:
             message = f"no member of faction {faction.id} is well and in Torn, so that there can be no attack"
             raise ValueError(message)
-        self._show()
+        self._follow_up(self._agenda.now)
         return faction.attacks[-1]
 
     def join(self, faction: Faction, name: str | None) -> dict[str, Any]:
@@ -92,7 +91,7 @@ class Life:
         """
         self._take_over()
         row = self._membership.join(faction, self._chance[faction.id], name=name)
-        self._show()
+        self._follow_up(self._agenda.now)
         return row
 
     def leave(self, faction: Faction, user_id: int) -> None:
@@ -104,7 +103,7 @@ class Life:
         """
         self._take_over()
         self._membership.leave(faction, faction.people[user_id])
-        self._show()
+        self._follow_up(self._agenda.now)
 
     def make_crime(self, faction: Faction, created_at: int, status: str) -> dict[str, Any]:
         """A new crime of any status, with members who are in none as far as there are any."""
@@ -175,6 +174,11 @@ class Life:
         for faction in self._factions.values():
             self._membership.adopt(faction, self._chance[faction.id])
             self._heists.adopt(faction)
+
+    def _follow_up(self, moment: int) -> None:
+        """Do what is due up to a moment, and show what it has led to."""
+        self._agenda.run_to(moment)
+        self._show()
 
     def _show(self) -> None:
         now = self._agenda.now

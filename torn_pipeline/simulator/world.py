@@ -131,7 +131,8 @@ class World:
         Raises:
             KeyError: when no such war has ended.
         """
-        return self._life.wars.reports[war_id]
+        with self.lock:
+            return self._life.wars.reports[war_id]
 
     def chain_report(self, faction_id: int, chain_id: int) -> dict[str, Any]:
         """What ``chainreport`` shows of a faction's chain, also of the one that runs.

@@ -67,6 +67,15 @@ def test_who_leaves_is_out_of_their_open_crime_which_then_waits_for_members(worl
     check(world)
 
 
+def test_a_crime_that_loses_a_member_when_its_time_is_over_expires(world: World, faction: Faction) -> None:
+    crime = world.add_crime(ONE, status="Planning")
+    crime["created_at"], crime["expired_at"] = world.now - 8 * DAY, world.now - DAY
+    heads = {faction.basic["leader_id"], faction.basic["co_leader_id"]}
+    world.remove_member(ONE, next(slot["user"]["id"] for slot in crime["slots"] if slot["user"]["id"] not in heads))
+    assert crime["status"] == "Expired"
+    assert not any(member["is_in_oc"] for member in faction.members)
+
+
 def test_a_leader_stays_and_nobody_leaves_twice(world: World, faction: Faction) -> None:
     with pytest.raises(ValueError, match="leads faction 40832"):
         world.remove_member(ONE, faction.basic["leader_id"])

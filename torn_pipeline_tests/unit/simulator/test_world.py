@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from torn_pipeline.simulator import Size, World
+from torn_pipeline.simulator.crimes import plan
 
 if TYPE_CHECKING:
     from torn_pipeline.simulator import Faction
@@ -133,3 +134,15 @@ def test_a_crime_of_any_status_can_be_added(status: str) -> None:
     assert crime is world.faction(40_832).crimes[-1]
     assert (crime["status"], crime["created_at"]) == (status, world.now)
     assert crime["id"] > newest
+
+
+def test_members_plan_a_day_each_in_the_order_of_joining() -> None:
+    day = 86_400
+    slots = [{"user": None if joined is None else {"joined_at": joined, "progress": 0}} for joined in (3_000, None, 1_000, 4 * day)]
+    crime: dict[str, Any] = {"slots": slots, "planning_at": None, "ready_at": None}
+    plan(crime, 1_000 + day + day // 4)
+    assert [slot["user"] and slot["user"]["progress"] for slot in slots] == [25, None, 100, 0]
+    # The last one came when the others were done: planning went on from then.
+    assert (crime["planning_at"], crime["ready_at"]) == (1_000, 5 * day)
+    plan(crime, 5 * day)
+    assert [slot["user"] and slot["user"]["progress"] for slot in slots] == [100, None, 100, 100]
