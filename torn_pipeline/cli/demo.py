@@ -126,7 +126,7 @@ def _told(session: Session, pipeline: Pipeline) -> tuple[Story | None, tuple[Dra
     story = None
     try:
         story = tell_story(pipeline.warehouse, ACCOUNT)
-        from torn_pipeline.ops.summary.charts import draw_charts  # noqa: PLC0415 - loads what draws, which takes a second
+        from torn_pipeline.ops.summary.charts import draw_charts
 
         return story, draw_charts(story)
     except (PipelineError, ImportError, ValueError) as error:  # the last is what the converter raises
