@@ -156,11 +156,7 @@ def _out(plan: "EndpointPlan", table: "Table", warehouse: str) -> dg.AssetOut:
         io_manager_key="warehouse",
         group_name=plan.endpoint.name,
         kinds={"table", warehouse},
-        metadata={
-            "dagster/column_schema": column_schema(plan, table),
-            "dagster/table_name": f"torn.{table.name}",
-            "dagster/storage_kind": warehouse,
-        },
+        metadata={"dagster/column_schema": column_schema(plan, table), "dagster/table_name": f"torn.{table.name}"},
         owners=_owners(plan),
         tags=_tags(plan),
         code_version=plan.version,

@@ -74,7 +74,7 @@ def table_metadata(group: TableLoad, table: str) -> dict[str, Any]:
     said: dict[str, Any] = {"rows_in_fetch": group.prepared.rows.get(table, 0)}
     if receipt is not None and table in receipt.tables:
         written = receipt.tables[table]
-        said |= {"dagster/row_count": written.total, "rows_written": written.rows, "rows_deleted": written.deleted, "bytes": written.bytes}
+        said |= {"dagster/row_count": written.total, "rows_written": written.rows, "rows_replaced": written.deleted, "bytes": written.bytes}
         if written.changes:
             said["schema_changes"] = list(written.changes)
     if receipt is not None and receipt.skipped:

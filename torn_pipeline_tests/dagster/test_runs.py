@@ -98,7 +98,7 @@ def test_a_run_materializes_the_answer_and_its_tables_and_says_what_it_did(done:
     assert fetched["bytes"] > 10_000
     count = sum(len(crime["slots"]) for crime in crimes_of(platform))
     assert slots["dagster/row_count"] == slots["rows_written"] == slots["rows_in_fetch"] == count
-    assert slots["rows_deleted"] == 0
+    assert slots["rows_replaced"] == 0
     assert slots["schema_changes"] == ["created"]
     assert slots["fetch_id"] == fetched["fetch_id"]
 
@@ -145,7 +145,7 @@ def test_a_second_run_counts_what_it_replaced(platform: Platform) -> None:
     result = platform.run("faction_members")
 
     members = metadata(result, "torn/faction_members")
-    assert (members["rows_written"], members["rows_deleted"], members["dagster/row_count"]) == (11, 12, 11)
+    assert (members["rows_written"], members["rows_replaced"], members["dagster/row_count"]) == (11, 12, 11)
     assert "schema_changes" not in members
 
 
