@@ -79,7 +79,11 @@ class CrimeMaker:
         planning_at = min((who[1] for who in joined if who), default=None)
         ready_at = None if planning_at is None else planning_at + len(positions) * DAY
         executed_at = None if ready_at is None or status not in DONE else ready_at + self._lateness()
-        old = self.now - created_at > OLD_FIELDS_AGE
+        age = self.now - created_at
+        extra = self.chance.randint(0, DAY // 2)
+        if status == "Expired" and age >= LIFETIME:
+            extra = min(extra, age - LIFETIME)
+        old = age > OLD_FIELDS_AGE
         slots = [self._slot(status, positions, place, who, old=old) for place, who in enumerate(joined)]
         crime: dict[str, Any] = {
             "id": crime_id,
@@ -90,7 +94,7 @@ class CrimeMaker:
             "created_at": created_at,
             "planning_at": planning_at,
             "ready_at": ready_at,
-            "expired_at": created_at + LIFETIME + self.chance.randint(0, DAY // 2),
+            "expired_at": created_at + LIFETIME + extra,
             "executed_at": executed_at,
             # The API's description allows a crime without slots, and readers have met them.
             "slots": [] if status == "Expired" and self.chance.yes(0.3) else slots,
