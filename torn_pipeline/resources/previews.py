@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +14,7 @@ if TYPE_CHECKING:
 
 __all__ = ["preview_of_answer", "preview_of_table"]
 
-MARKUP = re.compile(r"([\\`*_~\[\]<>|&])")
+PLAIN = str.maketrans("`|", "'\N{BROKEN BAR}")
 
 _ROWS = 5
 _LINES = 20  # of an answer
@@ -55,15 +54,18 @@ def _fitting(columns: Sequence[Sequence[str]]) -> int:
     characters, width = len("\n\nand 100 more columns"), 0
     for count, column in enumerate(columns):
         characters += sum(len(cell) + len(" | ") for cell in column)
-        width += max(len(word) for cell in column for word in cell.split(" ")) + 2
+        width += max(len(word.strip("`")) for cell in column for word in cell.split(" ")) + 2
         if characters > _SHOWN - len(column) * len("| \n") or width > _WIDTH:
             return max(count, 1)
     return len(columns)
 
 
 def _cell(value: object) -> str:
-    """A value in one line that no Markdown can come from: names and texts are players' own."""
+    """A value in one line, as code: players write names and texts, and nothing in them may become a link or a picture."""
+    if value is None:
+        return ""
     if isinstance(value, datetime):
-        return f"{value:%Y\N{NON-BREAKING HYPHEN}%m\N{NON-BREAKING HYPHEN}%d %H:%M}"
-    text = "" if value is None else str(value).lower() if isinstance(value, bool) else " ".join(str(value).split())
-    return MARKUP.sub(r"\\\1", text if len(text) <= _CELL else f"{text[: _CELL - 1]}…")
+        text = f"{value:%Y\N{NON-BREAKING HYPHEN}%m\N{NON-BREAKING HYPHEN}%d %H:%M}"
+    else:
+        text = str(value).lower() if isinstance(value, bool) else " ".join(str(value).split()).translate(PLAIN)
+    return f"`{text if len(text) <= _CELL else text[: _CELL - 1] + '…'}`" if text else ""

@@ -116,7 +116,7 @@ def test_the_metadata_leads_to_the_landed_bytes_and_shows_the_first_rows(done: D
     head, _, *rows = crimes["preview"].partition("\n\n")[0].splitlines()
     assert head.startswith("| id | name | difficulty | status | created_at |")
     sent = sorted(crimes_of(platform), key=lambda crime: crime["created_at"], reverse=True)
-    assert [row.split(" | ")[0].strip("| ") for row in rows] == [str(crime["id"]) for crime in sent[:5]]
+    assert [row.split(" | ")[0].strip("| `") for row in rows] == [str(crime["id"]) for crime in sent[:5]]
     assert f'"id": {sent[0]["id"]},' in fetched["preview"]
     assert {row["_fetch_id"] for row in platform.rows("faction_crimes")} == {fetched["fetch_id"]}
 
