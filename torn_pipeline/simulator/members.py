@@ -17,6 +17,7 @@ from torn_pipeline.simulator.vocabulary import (
     PLANES,
     POSITIONS,
     REVIVE_SETTINGS,
+    RIVAL_NAMES,
 )
 from torn_pipeline.simulator.wars import rank_of
 
@@ -71,10 +72,11 @@ def make_basic(chance: Chance, faction_id: int, members: list[dict[str, Any]]) -
     """The object below ``basic``; the first member leads."""
     level = chance.randint(0, 15)
     rank, division = rank_of(level)
+    name, tag = chance.choice(FACTION_NAMES)
     basic: dict[str, Any] = {
         "id": faction_id,
-        "name": chance.choice(("Night & Day", "Les Ombres d'Été", "The <Crew>", "Wölfe", "Nobody's Fools")),
-        "tag": chance.choice(("N&D", "OMB", "CREW", "WLF", "0")),
+        "name": name,
+        "tag": tag,
         "tag_image": f"{faction_id}-{chance.randint(10_000, 99_999)}.png",
         "banner_image": f"{faction_id}-{chance.randint(10_000, 99_999)}.jpg",
         "leader_id": members[0]["id"],
@@ -141,7 +143,7 @@ def make_rivals(chance: Chance, size: int) -> list[Rival]:
     for place, faction_id in enumerate(ids):
         first = FIRST_OUTSIDER + place * OUTSIDERS
         users = [_outsider(chance, first + number * 7, faction_id) for number in range(size)]
-        rivals.append(Rival(faction_id, FACTION_NAMES[place], tuple(users)))
+        rivals.append(Rival(faction_id, RIVAL_NAMES[place], tuple(users)))
     return rivals
 
 

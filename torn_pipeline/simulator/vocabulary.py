@@ -19,6 +19,7 @@ __all__ = [
     "POSITIONS",
     "RANKS",
     "REVIVE_SETTINGS",
+    "RIVAL_NAMES",
     "SHOPS",
     "WEAPONS",
 ]
@@ -96,7 +97,9 @@ ABILITIES = (
     "Announcement Changes",
     "Description Changes",
 )
-FACTION_NAMES = ("The Quiet Hour", "Zéro & Fils", "Hammer <3", "北風", "Last Orders", "O'Malley's")
+RIVAL_NAMES = ("The Quiet Hour", "Zéro & Fils", "Hammer <3", "北風", "Last Orders", "O'Malley's")
+# Name and tag.
+FACTION_NAMES = (("Night & Day", "N&D"), ("Les Ombres d'Été", "OMB"), ("The <Crew>", "CREW"), ("Wölfe", "WLF"), ("Nobody's Fools", "0"))
 RANKS = ("Unranked", "Bronze", "Silver", "Gold", "Platinum", "Diamond")
 REVIVE_SETTINGS = ("Everyone", "Friends & faction", "No one", "Unknown")
 COUNTRIES = (
