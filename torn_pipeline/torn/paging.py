@@ -10,7 +10,7 @@ import logging
 import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NoReturn
-from urllib.parse import parse_qs, urljoin, urlsplit
+from urllib.parse import parse_qs, parse_qsl, urlencode, urljoin, urlsplit
 
 import orjson
 
@@ -73,8 +73,9 @@ def fetch_list(client: TornClient, path: str, params: Mapping[str, str], listing
     the new rows are not missed either. After anything else the list is read again from its start and past the
     cache, at most three times in all.
 
-    Where pages are asked by ``offset``, the rows that came must also be as many as the list had when its last page
-    was read: fewer mean that a row went from a page not read yet to one already read, or the other way round.
+    Where pages are asked by ``offset``, the rows that came must also be as many as the list has. Rows that came twice
+    mean new rows at the head, or a row that went to another page and moved those in between: the last page is then
+    asked once more, for how long the list is now.
 
     This proves that no row was missed in a list whose newest rows come first and whose rows stay, be it in another
     place. It notices rows that vanish from the first page, unless they are its last ones and as many new rows come
@@ -139,7 +140,7 @@ class _Reading:
             first.setdefault("limit", str(self.listing.page_size))
         answer = self._ask(self.path, first, fresh=fresh)
         page, content = self._page(answer, 0)
-        self.head, end = content.keys, 0
+        self.head, end, last = content.keys, 0, answer.url
         yield page
         asked = {answer.url}
         while (url := self._next(answer)) is not None:
@@ -151,20 +152,22 @@ class _Reading:
             page, content = self._page(answer, page.number + 1)
             if content.same_rows(before):
                 self._give_up("a page has just the rows of the page before it, as if the API did not turn pages")
-            end = content.end or end
+            end, last = (content.end, answer.url) if content.rows else (end, last)
             yield page
             if not page.rows and not before.rows:
                 break
         if page.number and self.head:
+            overlapped = self._came() < end
             yield from self._proof(first, page.number + 1)
-            if (came := len(self.seen) + self.unkeyed) < end:
-                self._give_up(f"it had {end} rows and only {came} of them came, so some changed places")
+            self._check_count(end)
+            if overlapped:
+                yield from self._count_again(first, last, page.number + 2)
 
     def _ask(self, path_or_url: str, params: Mapping[str, str], *, fresh: bool) -> Answer:
         """An answer that is the endpoint's; one without rows only when each of several answers is."""
         for number in range(_ANSWERS):
-            past_cache = (fresh or number > 0) and "timestamp=" not in path_or_url
-            answer = self.client.get(path_or_url, _past_cache(params) if past_cache else params)
+            url, asked = (_without_timestamp(path_or_url), _past_cache(params)) if fresh or number else (path_or_url, params)
+            answer = self.client.get(url, asked)
             self.listing.check_body(answer.body)
             if self._rows(answer.body):
                 break
@@ -201,9 +204,15 @@ class _Reading:
         if url is None or url == "":
             return None
         if not isinstance(url, str):
-            message = f"{self._name()}: the link to the next page is no text; check that TORN_API_URL is the API's"
-            raise BodyRefused(message)
-        return urljoin(answer.url, url)
+            self._refuse_link("text")
+        try:
+            return urljoin(answer.url, url)
+        except ValueError:  # of a host that cannot be one
+            self._refuse_link("URL")
+
+    def _refuse_link(self, wanted: str) -> NoReturn:
+        message = f"{self._name()}: the link to the next page is no {wanted}; check that TORN_API_URL is the API's"
+        raise BodyRefused(message) from None
 
     def _proof(self, first: Mapping[str, str], number: int) -> Iterator[ListPage]:
         """Ask the first page again, and hand it over when it has rows that were on no page.
@@ -221,6 +230,36 @@ class _Reading:
         if new:
             yield page
 
+    def _count_again(self, first: Mapping[str, str], url: str, number: int) -> Iterator[ListPage]:
+        """Hold what came against the length of the list now; rows that came in since the proof are handed over too.
+
+        Raises:
+            ListMoved: rows were missed.
+        """
+        length = self._length(url)
+        if length > self._came():
+            yield from self._proof(first, number)
+            self._check_count(length)
+
+    def _length(self, url: str) -> int:
+        """How many rows the list has now; ``url`` is its last page, unless it has grown."""
+        length = 0
+        for _ in range(_ATTEMPTS):
+            answer = self._ask(url, {}, fresh=True)
+            rows, following = len(self._rows(answer.body)), self._next(answer)
+            length = _offset(answer.url) + rows if rows else length
+            if not rows or following is None:
+                return length
+            url = following
+        return length
+
+    def _came(self) -> int:
+        return len(self.seen) + self.unkeyed
+
+    def _check_count(self, length: int) -> None:
+        if (came := self._came()) < length:
+            self._give_up(f"it has {length} rows and only {came} of them came, so some changed places")
+
     def _give_up(self, what: str) -> NoReturn:
         message = f"{self._name()}: the list could not be read whole, {what}"
         raise ListMoved(message)
@@ -233,6 +272,14 @@ def _offset(url: str) -> int:
     """The place in the list of the first row that a URL asks for; 0 where it says none."""
     offset = parse_qs(urlsplit(url).query).get("offset", ["0"])[-1]
     return int(offset) if offset.isdecimal() else 0
+
+
+def _without_timestamp(path_or_url: str) -> str:
+    """The same without the parameter that makes the API answer afresh, which links repeat."""
+    parts = urlsplit(path_or_url)
+    query = parse_qsl(parts.query, keep_blank_values=True)
+    kept = [(name, value) for name, value in query if name != "timestamp"]
+    return path_or_url if len(kept) == len(query) else parts._replace(query=urlencode(kept)).geturl()
 
 
 def _past_cache(params: Mapping[str, str]) -> dict[str, str]:

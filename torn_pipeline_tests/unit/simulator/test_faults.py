@@ -9,9 +9,22 @@ import pytest
 import requests
 
 from torn_pipeline.simulator import CutJson, Delay, Drop, ErrorCode, HalfBody, Html, HttpStatus, NextLink
+from torn_pipeline.simulator.faults import (
+    FAULTS,
+    DuplicatePage,
+    EmptyBody,
+    EmptyList,
+    Fault,
+    InvalidUtf8,
+    KeyDies,
+    NewField,
+    OtherBody,
+    RowMoved,
+    RowsAdded,
+)
 
 if TYPE_CHECKING:
-    from torn_pipeline.simulator import Fault, World
+    from torn_pipeline.simulator import World
     from torn_pipeline_tests.unit.simulator.conftest import Caller
 
 
@@ -110,3 +123,113 @@ def test_faults_are_taken_in_order_one_a_call(caller: Caller) -> None:
     assert caller.code("/faction/basic") == 15
     assert caller.get("/faction/basic").status_code == 502
     assert caller.code("/faction/basic") == 8
+
+
+def test_an_empty_body_is_whole_for_http(caller: Caller) -> None:
+    fault(caller, EmptyBody())
+    response = caller.get("/faction/basic")
+    assert (response.status_code, response.headers["Content-Length"], response.content) == (200, "0", b"")
+
+
+def test_an_empty_list_has_no_further_page(caller: Caller) -> None:
+    fault(caller, EmptyList(), EmptyList())
+    assert caller.json("/faction/crimes") == {"crimes": [], "_metadata": {"links": {"next": None, "prev": None}}}
+    assert caller.json("/faction/members") == {"members": []}
+    assert caller.json("/faction/crimes")["crimes"] != []
+
+
+def test_an_empty_list_leaves_one_object_alone(world: World, caller: Caller) -> None:
+    fault(caller, EmptyList())
+    assert caller.json("/faction/basic") == {"basic": world.faction(40_832).basic}
+
+
+def test_invalid_utf8_is_in_the_body(caller: Caller) -> None:
+    fault(caller, InvalidUtf8())
+    with pytest.raises(UnicodeDecodeError):
+        caller.get("/faction/basic").content.decode()
+
+
+def test_the_body_of_something_else(caller: Caller) -> None:
+    fault(caller, OtherBody(), OtherBody(body="[]"))
+    assert list(caller.json("/faction/basic")) == ["timestamp"]
+    assert caller.json("/faction/basic") == []
+
+
+def test_a_page_once_more_is_the_page_before_of_that_path(caller: Caller) -> None:
+    fault(caller, DuplicatePage(call=3))
+    first = caller.json("/faction/crimes", limit=5)
+    caller.json("/faction/basic")
+    assert caller.json("/faction/crimes", limit=5, offset=5) == first
+    assert caller.json("/faction/crimes", limit=5, offset=5) != first
+
+
+def test_the_first_answer_of_a_path_has_no_page_before(world: World, caller: Caller) -> None:
+    fault(caller, DuplicatePage())
+    assert caller.json("/faction/basic") == {"basic": world.faction(40_832).basic}
+
+
+def test_a_field_appears_in_every_object_of_one_kind(world: World, caller: Caller) -> None:
+    fault(caller, NewField(), NewField(name="mood", value="fine", place="crimes.slots.user"), NewField(place="basic"))
+    crimes = caller.json("/faction/crimes")["crimes"]
+    assert [crime.pop("novelty") for crime in crimes] == [1] * 20
+    users = [slot["user"] for crime in caller.json("/faction/crimes")["crimes"] for slot in crime["slots"]]
+    assert {user["mood"] for user in users if user} == {"fine"}
+    assert None in users
+    assert caller.json("/faction/basic") == {"basic": world.faction(40_832).basic | {"novelty": 1}}
+
+
+@pytest.mark.parametrize("code", [2, 10, 13, 14, 16, 18])
+def test_a_key_dies_and_comes_to_life_again(code: int, caller: Caller) -> None:
+    dead = KeyDies(code=code, call=2)
+    fault(caller, dead)
+    assert "basic" in caller.json("/faction/basic")
+    assert [caller.code("/faction/basic"), caller.code("/faction/members")] == [code, code]
+    assert "basic" in caller.json("/faction/basic", key="second-of-one")
+    caller.simulator.faults.remove(dead)
+    assert "basic" in caller.json("/faction/basic")
+
+
+def test_a_key_that_dies_may_be_named_and_is_not_shown(caller: Caller) -> None:
+    dead = KeyDies(key="full-of-two")
+    fault(caller, dead)
+    assert "basic" in caller.json("/faction/basic")
+    assert caller.code("/faction/basic", key="full-of-two") == 18
+    assert "full-of-two" not in repr(dead)
+
+
+def ids(caller: Caller) -> list[int]:
+    return [crime["id"] for page in caller.pages("/faction/crimes", limit=10) for crime in page]
+
+
+def test_rows_are_added_at_the_head_while_the_list_is_read(caller: Caller) -> None:
+    before = ids(caller)
+    fault(caller, RowsAdded(count=2, call=len(caller.simulator.calls) + 2))
+    while_reading, after = ids(caller), ids(caller)
+    assert while_reading == before[:10] + before[8:]
+    assert after[2:] == before
+    assert len(after) == len(before) + 2
+
+
+@pytest.mark.parametrize(("source", "target"), [(-1, 0), (0, -1), (12, -1), (-1, 12), (5, 30), (30, 5)])
+def test_a_row_changes_place(source: int, target: int, caller: Caller) -> None:
+    wanted = ids(caller)
+    moved = wanted.pop(source)
+    wanted.insert(target if target >= 0 else len(wanted) + 1 + target, moved)
+    fault(caller, RowMoved(source=source, target=target))
+    assert ids(caller) == wanted
+
+
+def test_a_wrong_key_changes_no_world(world: World, caller: Caller) -> None:
+    before = repr(world.faction(40_832).crimes)
+    fault(caller, RowsAdded(), RowMoved())
+    assert [caller.code("/faction/crimes", key="wrong") for _ in range(2)] == [2, 2]
+    assert repr(world.faction(40_832).crimes) == before
+
+
+def test_every_fault_is_listed_by_its_name_and_says_in_a_sentence_what_it_is() -> None:
+    assert set(FAULTS.values()) == set(Fault.__subclasses__())
+    for name, kind in FAULTS.items():
+        assert name == kind.__name__
+        assert kind.__doc__ is not None
+        assert kind.__doc__.endswith(".")
+        assert "\n" not in kind.__doc__

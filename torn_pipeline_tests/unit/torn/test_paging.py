@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -143,10 +143,10 @@ def test_rows_removed_from_the_first_page_start_the_list_again(gone: int, api: L
 
 
 def test_a_list_that_is_replaced_starts_again(api: Loopback, make_client: MakeClient) -> None:
-    def replace(ids: list[int]) -> None:
+    def start_anew(ids: list[int]) -> None:
         ids[:] = range(60, 50, -1)
 
-    serve(api, 10, events={2: replace})
+    serve(api, 10, events={2: start_anew})
     assert all_ids(read(make_client())) == set(range(51, 61))
 
 
@@ -235,8 +235,29 @@ def test_a_row_that_changes_place_hides_no_other(call: int, source: int, target:
 def test_rows_that_keep_changing_places_are_told(api: Loopback, make_client: MakeClient) -> None:
     moves = {call: lambda ids: ids.insert(9, ids.pop(5)) for call in (2, 6, 10)}
     serve(api, 10, events=moves)
-    with pytest.raises(ListMoved, match=r"it had 10 rows and only 9 of them came, so some changed places, at each of 3 attempts"):
+    with pytest.raises(ListMoved, match=r"it has 10 rows and only 9 of them came, so some changed places, at each of 3 attempts"):
         read(make_client())
+
+
+@pytest.mark.parametrize(("source", "target"), [(5, 9), (9, 5)])
+@pytest.mark.parametrize("added", [1, 2, 3])
+def test_a_new_row_does_not_make_up_for_a_missed_one(added: int, source: int, target: int, api: Loopback, make_client: MakeClient) -> None:
+    def move(ids: list[int]) -> None:
+        ids.insert(target, ids.pop(source))
+
+    def add(ids: list[int]) -> None:
+        ids[:0] = range(10 + added, 10, -1)
+
+    serve(api, 10, events={2: move, 3: add})
+    assert all_ids(read(make_client())) == set(range(1, 11 + added))
+
+
+def test_a_list_that_grows_with_every_call_is_read_whole(api: Loopback, make_client: MakeClient) -> None:
+    paged = serve(api, 20, events=dict.fromkeys(range(1, 100), lambda ids: ids.insert(0, len(ids) + 1)))
+    pages = read(make_client(), replace(LISTING, page_size=8))
+    assert all_ids(pages) == set(range(1, len(paged.ids) + 1))
+    # Three pages, the proof, the last page again, and the proof again for the row that came in between.
+    assert paged.calls == 6
 
 
 def test_rows_without_a_key_or_with_the_same_one_are_not_missed(api: Loopback, make_client: MakeClient) -> None:
@@ -266,7 +287,7 @@ def test_a_link_to_another_place_is_not_followed(url: str, api: Loopback, make_c
     assert len(api.requests) == 1
 
 
-@pytest.mark.parametrize("link", [7, {"href": "x"}, ["x"], True])
+@pytest.mark.parametrize("link", [7, {"href": "x"}, ["x"], True, "http://[/v2/faction/crimes"])
 def test_a_link_that_is_none(link: object, api: Loopback, make_client: MakeClient) -> None:
     api.replies = [reply({"crimes": [], "_metadata": {"links": {"next": link}}})]
     with pytest.raises(BodyRefused, match="next page"):
