@@ -13,7 +13,8 @@
     │   ├── ContractError        a contract contradicts itself or the naming rules
     │   ├── LandingError         the landing cannot be read or written as it must
     │   ├── WarehouseError       the warehouse refused a load or a query
-    │   └── TooManyQuarantined   more roots are broken than the endpoint allows
+    │   ├── TooManyQuarantined   more roots are broken than the endpoint allows
+    │   └── TooManyClosed        a snapshot lacks more rows than the endpoint allows
     └── Transient                the same call may succeed later
         ├── ApiUnavailable       the API or the way to it is in trouble
         │   ├── RateLimited      too many calls; wait, then go on
@@ -38,6 +39,7 @@ __all__ = [
     "PipelineError",
     "RateLimited",
     "RequestRefused",
+    "TooManyClosed",
     "TooManyQuarantined",
     "Transient",
     "UsageError",
@@ -96,6 +98,10 @@ class WarehouseError(Permanent):
 
 class TooManyQuarantined(Permanent):
     """More roots of a fetch are broken than the endpoint's ``max_quarantined`` allows."""
+
+
+class TooManyClosed(Permanent):
+    """A snapshot lacks more of the rows that are there than the endpoint's ``max_closed`` allows."""
 
 
 class Transient(PipelineError):

@@ -14,7 +14,7 @@ from torn_pipeline.config import StorageMode
 from torn_pipeline.errors import BodyRefused, ConfigError
 from torn_pipeline.tables.contracts import CONTRACTS
 from torn_pipeline.tables.naming import tables_of, value_at
-from torn_pipeline.tables.table import Role, Shape
+from torn_pipeline.tables.table import Role, Shape, histories_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Mapping
@@ -38,6 +38,16 @@ class EndpointPlan:
     def root(self) -> Table:
         """The root table, the main one where a body has several."""
         return self.tables[0]
+
+    @property
+    def histories(self) -> tuple[Table, ...]:
+        """The tables with every version of the rows, in the same order; none unless the storage mode is ``snapshot``."""
+        return histories_of(self.tables, self.endpoint.storage_mode)
+
+    @property
+    def all_tables(self) -> tuple[Table, ...]:
+        """Every table that a load writes: the contract's, then their histories."""
+        return (*self.tables, *self.histories)
 
     @property
     def version(self) -> str:

@@ -24,6 +24,7 @@ _KEPT = {
     StorageMode.APPEND: "every fetch is added, so the table is a history; the latest has the greatest `_fetched_at`",
     StorageMode.REPLACE: "a fetch takes the place of the one before, so the table is what is true now",
     StorageMode.UPSERT: "a row that comes again takes the place of what was known of it; rows that no longer come stay",
+    StorageMode.SNAPSHOT: "a fetch takes the place of the one before, and every version of a row is in `{name}_history`",
 }
 _UNITS = ((timedelta(days=1), "day"), (timedelta(hours=1), "hour"), (timedelta(minutes=1), "minute"))
 
@@ -51,7 +52,7 @@ def describe_table(plan: EndpointPlan, table: Table) -> str:
             table.description,
             "",
             f"- **One row** is {_row(plan, table)}, told from others by `{', '.join(table.key)}`.",
-            f"- **Storage mode** `{endpoint.storage_mode}`: {_KEPT[endpoint.storage_mode]}.",
+            f"- **Storage mode** `{endpoint.storage_mode}`: {_kept(plan, table)}.",
             f"- **Comes** from [{endpoint.path}]({API_DOCUMENTATION}), where it is `{table.json_path}`: {_when(plan)}.",
             f"- **For a spreadsheet**: `torn-pipeline export {table.name} --to {table.name}.csv`.",
         )
@@ -87,12 +88,20 @@ def _column(column: Column, refers: str) -> Iterator[str]:
 
 
 def _row(plan: EndpointPlan, table: Table) -> str:
+    if table in plan.histories:
+        return f"one version of a row of `{table.name.removesuffix('_history')}`"
     is_history = plan.endpoint.storage_mode is StorageMode.APPEND
     if table.shape is Shape.OBJECT:
         return "one fetch" if is_history else "what one account has"
     parents = [other for other in plan.tables if other.name == table.parent and other.shape is not Shape.OBJECT]
     inside = [*(_entity(parent) for parent in parents), *(["fetch"] if is_history else [])]
     return " of ".join(f"one {name}" for name in (_entity(table), *inside))
+
+
+def _kept(plan: EndpointPlan, table: Table) -> str:
+    if table in plan.histories:
+        return "a row that changes, or is gone, ends its version here, and what it becomes begins the next; none is ever removed"
+    return _KEPT[plan.endpoint.storage_mode].format(name=table.name)
 
 
 def _entity(table: Table) -> str:

@@ -116,7 +116,7 @@ def _fetch_metadata(pipeline: "Pipeline", plan: "EndpointPlan", fetched: "Fetch"
 def _table_assets(plan: "EndpointPlan", warehouse: str) -> dg.AssetsDefinition:
     @dg.multi_asset(
         name=f"{plan.endpoint.name}_tables",
-        outs={table.name: _out(plan, table, warehouse) for table in plan.tables},
+        outs={table.name: _out(plan, table, warehouse) for table in plan.all_tables},
         deps=[raw_key(plan.endpoint.name)],
         check_specs=check_specs(plan),
         partitions_def=partitions_of(plan),
@@ -135,7 +135,7 @@ def _table_assets(plan: "EndpointPlan", warehouse: str) -> dg.AssetsDefinition:
                 with told_to_dagster():
                     load(opened, fetched, prepared, run_id=context.run.run_id)
             group = TableLoad(opened, fetched, prepared)
-            root, *others = plan.tables
+            root, *others = plan.all_tables
             yield dg.Output(group, output_name=root.name)
             for table in others:
                 yield dg.Output(None, output_name=table.name, metadata=table_metadata(group, table.name))

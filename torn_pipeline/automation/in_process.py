@@ -77,7 +77,7 @@ def run_endpoint(
 def _assets(plan: EndpointPlan, result: dg.ExecuteInProcessResult) -> Iterator[AssetOutcome]:
     said = {event.asset_key: event.materialization.metadata for event in result.get_asset_materialization_events()}
     seconds = _seconds(result)
-    keys = [raw_key(plan.endpoint.name), *(table_key(table.name) for table in plan.tables)]
+    keys = [raw_key(plan.endpoint.name), *(table_key(table.name) for table in plan.all_tables)]
     for key in keys:
         metadata = said.get(key, {})
         yield AssetOutcome(

@@ -35,7 +35,7 @@ def endpoint_job(plan: EndpointPlan) -> UnresolvedAssetJobDefinition:
     return dg.define_asset_job(
         name=plan.endpoint.name,
         description=f"Fetches {plan.endpoint.path} and loads its tables.",
-        selection=dg.AssetSelection.assets(raw_key(plan.endpoint.name), *(table_key(table.name) for table in plan.tables)),
+        selection=dg.AssetSelection.assets(raw_key(plan.endpoint.name), *(table_key(table.name) for table in plan.all_tables)),
         executor_def=dg.in_process_executor,
         hooks={no_retry_when_permanent},
         tags={"endpoint": plan.endpoint.name},

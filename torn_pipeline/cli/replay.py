@@ -9,7 +9,7 @@ import click
 
 from torn_pipeline.cli.options import Command, set_option
 from torn_pipeline.cli.selection import chosen_plans
-from torn_pipeline.errors import TooManyQuarantined, UsageError
+from torn_pipeline.errors import PipelineError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -81,7 +81,7 @@ def _tell(session: Session, done: Sequence[tuple[Fetch, Outcome]]) -> int:
     counts: dict[tuple[str, str], _Count] = {}
     for fetched, outcome in done:
         count = counts.setdefault((fetched.endpoint, fetched.account), _Count())
-        if isinstance(outcome, TooManyQuarantined):
+        if isinstance(outcome, PipelineError):
             count.refused += 1
             session.tell(f"fetch {fetched.fetch_id}: {outcome}")
         else:

@@ -27,7 +27,7 @@ def chosen_plans(pipeline: Pipeline, names: Sequence[str]) -> list[EndpointPlan]
     plans = [pipeline.plan(endpoint.name) for endpoint in pipeline.config.endpoints if names or endpoint.enabled]
     if not names:
         return plans
-    known = {plan.endpoint.name: {plan.endpoint.name, *(table.name for table in plan.tables)} for plan in plans}
+    known = {plan.endpoint.name: {plan.endpoint.name, *(table.name for table in plan.all_tables)} for plan in plans}
     wanted = {name.removeprefix("raw/").removeprefix("torn/") for name in names}
     unknown = sorted(wanted - set().union(*known.values()))
     if unknown:

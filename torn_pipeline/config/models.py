@@ -118,7 +118,8 @@ class Endpoint(_Retry):
     Within a :class:`PipelineConfig` nothing is left open: ``accounts`` are the names of those it is fetched
     with (one for a global endpoint), ``table`` is the root table's name, ``scope`` is set, and the retry
     fields hold the file's defaults where the endpoint has none of its own. ``frequency`` divides a day into
-    whole minutes. ``max_quarantined`` is a share of a fetch's roots, from 0 to 1.
+    whole minutes. ``max_quarantined`` is a share of a fetch's roots, ``max_closed`` of the rows that a snapshot
+    finds and may be without, both from 0 to 1.
     """
 
     name: Name
@@ -130,6 +131,7 @@ class Endpoint(_Retry):
     enabled: bool = True
     on_new_field: Literal["add", "report"] = "add"
     max_quarantined: float = Field(default=0.05, ge=0, le=1)
+    max_closed: float = Field(default=0.5, ge=0, le=1)
     table: Name = Field(default="", validate_default=False)
     scope: Literal["account", "global"] | None = None
 
@@ -148,14 +150,6 @@ class Endpoint(_Retry):
             message = "has an id in it, which is not supported yet: use the path without one, it answers for the key's owner"
             raise ValueError(message)
         return path
-
-    @field_validator("storage_mode")
-    @classmethod
-    def _is_built(cls, mode: StorageMode) -> StorageMode:
-        if mode is StorageMode.SNAPSHOT:
-            message = "snapshot is not supported yet: use append, replace or upsert"
-            raise ValueError(message)
-        return mode
 
     @field_validator("accounts")
     @classmethod

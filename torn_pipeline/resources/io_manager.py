@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from torn_pipeline.quality import Prepared
     from torn_pipeline.resources.pipeline import PipelineResource
     from torn_pipeline.steps import Pipeline
-    from torn_pipeline.warehouse import Receipt
+    from torn_pipeline.warehouse import Receipt, TableReceipt
 
 __all__ = ["TableLoad", "WarehouseIOManager", "table_metadata"]
 
@@ -71,20 +71,32 @@ class WarehouseIOManager(dg.IOManager):
 def table_metadata(group: TableLoad, table: str) -> dict[str, Any]:
     """What a materialization says of one table: rows, changes, a preview of what came, and the fetch behind it."""
     fetched, receipt = group.fetched, group.receipt
-    said: dict[str, Any] = {"rows_in_fetch": group.prepared.rows.get(table, 0)}
+    said: dict[str, Any] = {}
     if receipt is not None and table in receipt.tables:
         written = receipt.tables[table]
-        said |= {"dagster/row_count": written.total, "rows_written": written.rows, "rows_replaced": written.deleted, "bytes": written.bytes}
+        said |= {"dagster/row_count": written.total, **_counts(written, is_history=_is_history(group, table))}
         if written.changes:
             said["schema_changes"] = list(written.changes)
     if receipt is not None and receipt.skipped:
         said["skipped"] = receipt.skipped
+    if not _is_history(group, table):
+        said["rows_in_fetch"] = group.prepared.rows.get(table, 0)
+        said["preview"] = dg.MetadataValue.md(preview_of_table(_first_rows(group, table)))
     return said | {
-        "preview": dg.MetadataValue.md(preview_of_table(_first_rows(group, table))),
         "fetched_at": dg.MetadataValue.timestamp(fetched.fetched_at),
         "fetch_id": fetched.fetch_id,
         "landed": dg.MetadataValue.json([page.raw_id for page in fetched.pages[:_NAMED]]),
     }
+
+
+def _counts(written: TableReceipt, *, is_history: bool) -> dict[str, int]:
+    if is_history:
+        return {"versions_begun": written.rows, "versions_ended": written.deleted}
+    return {"rows_written": written.rows, "rows_replaced": written.deleted, "bytes": written.bytes}
+
+
+def _is_history(group: TableLoad, table: str) -> bool:
+    return table in {history.name for history in group.pipeline.plan(group.fetched.endpoint).histories}
 
 
 def _first_rows(group: TableLoad, table: str) -> pl.DataFrame:

@@ -34,6 +34,7 @@ def load(pipeline: Pipeline, fetched: Fetch, prepared: Prepared, *, run_id: str 
         ConfigError: when the table's rows came in another storage mode than the config now says.
         UsageError: when some roots only are to be loaded into a table that is replaced as a whole.
         TooManyQuarantined: when more roots are broken than the endpoint allows; then only the quarantine is written.
+        TooManyClosed: when a snapshot lacks more rows than the endpoint allows; then nothing is.
         WarehouseError: when the warehouse refuses; then nothing is.
         WarehouseBusy: when another process holds it for too long.
     """
@@ -76,11 +77,11 @@ def check_limit(plan: EndpointPlan) -> None:
     """Refuse to load some roots only where all others would have to go.
 
     Raises:
-        UsageError: for ``storage_mode: replace``.
+        UsageError: for ``storage_mode: replace`` and ``snapshot``.
     """
-    if plan.endpoint.storage_mode is StorageMode.REPLACE:
+    if plan.endpoint.storage_mode in {StorageMode.REPLACE, StorageMode.SNAPSHOT}:
         message = (
-            f"{plan.endpoint.name} has storage_mode replace, so loading a part of it would drop the rest: "
+            f"{plan.endpoint.name} has storage_mode {plan.endpoint.storage_mode}, so loading a part of it would drop the rest: "
             "leave --limit out, or add --dry-run"
         )
         raise UsageError(message)
@@ -97,6 +98,7 @@ def load_of(plan: EndpointPlan, fetched: Fetch, prepared: Prepared, run_id: str)
         batches=prepared,
         quarantined=[as_quarantined(rejected) for rejected in prepared.rejected],
         run_id=run_id,
+        max_closed=plan.endpoint.max_closed,
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from torn_pipeline.errors import TooManyQuarantined
+from torn_pipeline.errors import TooManyClosed, TooManyQuarantined
 from torn_pipeline.steps.loading import load, load_of, too_many
 from torn_pipeline.steps.preparing import validate
 from torn_pipeline.warehouse import Load, Receipt
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["Outcome", "landed_fetches", "rebuild", "replay"]
 
 
-Outcome = Receipt | TooManyQuarantined
+Outcome = Receipt | TooManyQuarantined | TooManyClosed
 """What came of loading a fetch: what was done, or why it was refused."""
 
 
@@ -40,8 +40,8 @@ def replay(
 ) -> Iterator[tuple[Fetch, Outcome]]:
     """Load every landed fetch of the endpoints again, oldest first, without a call; yields each as it is done.
 
-    A fetch with too many broken roots is not loaded, and the next one follows. ``tell`` hears of each fetch before
-    it is loaded.
+    A fetch with too many broken roots, or without too many rows, is not loaded, and the next one follows. ``tell`` hears
+    of each fetch before it is loaded.
 
     Raises:
         PipelineError: as :func:`validate` and :func:`load`; the fetches before it stay loaded.
@@ -53,7 +53,7 @@ def replay(
         with validate(pipeline, fetched) as prepared:
             try:
                 outcome = load(pipeline, fetched, prepared, run_id=run_id)
-            except TooManyQuarantined as error:
+            except (TooManyQuarantined, TooManyClosed) as error:
                 outcome = error
         yield fetched, outcome
 
@@ -62,11 +62,12 @@ def rebuild(pipeline: Pipeline, endpoints: Sequence[str], *, run_id: str = "", t
     """Empty the tables of the endpoints and load their landed fetches anew, oldest first, all in one transaction.
 
     This is what follows a changed ``storage_mode`` or a column of another type. A fetch with too many broken roots
-    is not loaded. ``tell`` hears of each fetch before it is loaded.
+    is not loaded, nor is a snapshot without too many rows, unless it was loaded before. ``tell`` hears of each fetch before it is loaded.
 
     Raises:
         PipelineError: as :func:`validate` and :func:`load`; then the tables are as they were.
     """
+    loaded = _loaded_before(pipeline)
     taken: list[Fetch] = []
     refused: list[tuple[Load, TooManyQuarantined]] = []
 
@@ -81,10 +82,20 @@ def rebuild(pipeline: Pipeline, endpoints: Sequence[str], *, run_id: str = "", t
                     refused.append((replace(work, batches=()), TooManyQuarantined(reason)))
                 else:
                     taken.append(fetched)
-                    yield work
+                    yield replace(work, max_closed=1.0) if fetched.fetch_id in loaded else work
 
-    emptied = {endpoint: pipeline.plan(endpoint).tables for endpoint in endpoints}
+    emptied = {endpoint: pipeline.plan(endpoint).all_tables for endpoint in endpoints}
     receipts = pipeline.warehouse.load_all(loads(), rebuild=emptied, run_id=run_id)
     for work, _ in refused:
         pipeline.warehouse.quarantine(work)
-    return [*zip(taken, receipts, strict=True), *((work.fetch, error) for work, error in refused)]
+    done = [
+        (fetched, TooManyClosed(receipt.refused) if receipt.refused else receipt) for fetched, receipt in zip(taken, receipts, strict=True)
+    ]
+    return [*done, *((work.fetch, error) for work, error in refused)]
+
+
+def _loaded_before(pipeline: Pipeline) -> set[str]:
+    """The ids of the fetches in the ledger."""
+    if pipeline.warehouse.fetches().is_empty():
+        return set()
+    return set(pipeline.warehouse.query("SELECT DISTINCT _fetch_id FROM torn_meta.loads")["_fetch_id"].to_pylist())

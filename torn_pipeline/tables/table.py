@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
@@ -11,10 +11,14 @@ from torn_pipeline.config.models import StorageMode
 if TYPE_CHECKING:
     from torn_pipeline.tables.contract import Object, Scalar
 
-__all__ = ["Column", "ColumnType", "Path", "Role", "Shape", "StorageMode", "Table"]
+__all__ = ["VALID_FROM", "VALID_TO", "Column", "ColumnType", "Path", "Role", "Shape", "StorageMode", "Table", "histories_of"]
 
 Path = tuple[str, ...]
 """A JSON path, part by part."""
+
+VALID_FROM = "_valid_from"
+VALID_TO = "_valid_to"
+"""The columns that a history table has besides those of its table."""
 
 
 class ColumnType(StrEnum):
@@ -39,6 +43,7 @@ class Role(StrEnum):
     FETCH_ID = "fetch_id"
     FETCHED_AT = "fetched_at"
     RAW_ID = "raw_id"
+    VALIDITY = "validity"  # how long a version in a history table held
 
 
 class Shape(StrEnum):
@@ -96,3 +101,33 @@ class Table:
             if column.name == name:
                 return column
         raise KeyError(name)
+
+
+def histories_of(tables: tuple[Table, ...], mode: StorageMode) -> tuple[Table, ...]:
+    """The history tables that belong to tables, in their order; none unless the mode is ``snapshot``.
+
+    ``<table>_history`` has a row for each version of a row: the table's columns, and from when to when the version held.
+    """
+    return tuple(_history_of(table) for table in tables) if mode is StorageMode.SNAPSHOT else ()
+
+
+def _history_of(table: Table) -> Table:
+    since = "When the fetch began that first brought this version, UTC."
+    until = "When the fetch began that no longer brought it, UTC; null while it holds."
+    return replace(
+        table,
+        name=_history_name(table.name),
+        root=_history_name(table.root),
+        parent=table.parent and _history_name(table.parent),
+        key=(*table.key, VALID_FROM),
+        columns=(
+            *table.columns,
+            Column(name=VALID_FROM, type=ColumnType.TIMESTAMP, role=Role.VALIDITY, description=since),
+            Column(name=VALID_TO, type=ColumnType.TIMESTAMP, role=Role.VALIDITY, description=until),
+        ),
+        description=f"Every version of the rows of {table.name}.",
+    )
+
+
+def _history_name(table: str) -> str:
+    return f"{table}_history"

@@ -53,9 +53,10 @@ class DuckDBWarehouse:
         return f"DuckDB file {self.path}"
 
     def load(self, load: Load) -> Receipt:
-        """Write a fetch in one transaction: tables, quarantine, ledger, schema versions and the fetch's row.
+        """Write a fetch in one transaction: tables, histories, quarantine, ledger, schema versions and the fetch's row.
 
         Raises:
+            TooManyClosed: when a snapshot lacks too many of the rows that hold; the tables are as they were.
             WarehouseBusy: when others use the file for too long.
             WarehouseError: when the load cannot be written as it must; the tables are as they were.
         """
@@ -67,6 +68,7 @@ class DuckDBWarehouse:
         All endpoints are emptied before the first table is made anew, so that several may change a table they share.
 
         Raises:
+            TooManyClosed: when, without a rebuild, a snapshot lacks too many of the rows that hold.
             WarehouseBusy: when others use the file for too long.
             WarehouseError: when a load cannot be written as it must; the tables are as they were.
         """
@@ -75,7 +77,7 @@ class DuckDBWarehouse:
                 schema.empty(session, endpoint, tables, run_id)
             for tables in (rebuild or {}).values():
                 schema.ensure(session, tables, run_id)
-            return [write(session, load) for load in loads]
+            return [write(session, load, rebuilding=rebuild is not None) for load in loads]
 
     def prepare(self, tables: Sequence[Table], run_id: str) -> None:
         """Create the tables that are missing, typed and empty, and the columns that are missing in others."""

@@ -14,11 +14,12 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from torn_pipeline.errors import WarehouseError
+from torn_pipeline.errors import TooManyClosed, WarehouseError
 from torn_pipeline.tables.table import Role, StorageMode
 from torn_pipeline.warehouse import duckdb_meta as meta
+from torn_pipeline.warehouse.duckdb_history import Histories
 from torn_pipeline.warehouse.duckdb_schema import accept, ensure
-from torn_pipeline.warehouse.duckdb_sql import identifier, qualified, same
+from torn_pipeline.warehouse.duckdb_sql import identifier, qualified, same, temporary
 from torn_pipeline.warehouse.protocol import Receipt, TableReceipt
 
 if TYPE_CHECKING:
@@ -29,12 +30,13 @@ if TYPE_CHECKING:
 __all__ = ["write"]
 
 
-def write(session: Session, load: Load) -> Receipt:
-    """Write one load.
+def write(session: Session, load: Load, *, rebuilding: bool = False) -> Receipt:
+    """Write one load. A snapshot that lacks too many rows is refused; in a rebuild it is left out, and its receipt says why.
 
     Raises:
-        WarehouseError: when the fetch is not complete, the mode is not one of append, replace and upsert or not
-            the one that the tables were loaded in, or a frame does not fit its table.
+        WarehouseError: when the fetch is not complete, the mode is not the one that the tables were loaded in, or a
+            frame does not fit its table.
+        TooManyClosed: when a snapshot lacks too many of the rows that hold.
     """
     _refuse(session, load)
     writing = _Writing(session, load)
@@ -42,16 +44,19 @@ def write(session: Session, load: Load) -> Receipt:
     if skipped:
         meta.delete_quarantine(session, load.releases)
         return Receipt(skipped=skipped)
-    return writing.run()
+    try:
+        return writing.run()
+    except TooManyClosed as error:
+        if not rebuilding:
+            raise
+        writing.take_back()
+        return Receipt(refused=str(error))
 
 
 def _refuse(session: Session, load: Load) -> None:
     fetch = load.fetch
     if not fetch.complete:
         message = f"fetch {fetch.fetch_id} of {fetch.endpoint} is not complete and is never loaded: fetch {fetch.endpoint} again"
-        raise WarehouseError(message)
-    if load.mode not in {StorageMode.APPEND, StorageMode.REPLACE, StorageMode.UPSERT}:
-        message = f"storage_mode {load.mode} of {fetch.endpoint} is not built yet: use append, replace or upsert"
         raise WarehouseError(message)
     other = meta.other_mode(session, load)
     if other is not None:
@@ -70,8 +75,9 @@ class _Writing:
         self._session = session
         self._load = load
         self._fetch_id = load.fetch.fetch_id
-        self._live = ensure(session, load.tables, load.run_id)
+        self._live = ensure(session, (*load.tables, *load.histories), load.run_id)
         self._tables = {table.name: table for table in load.tables}
+        self._histories = Histories(session, load, self._live)
         self._roots = [table for table in load.tables if table.root == table.name]
         self._written = dict.fromkeys(self._tables, 0)
         self._deleted = dict.fromkeys(self._tables, 0)
@@ -84,7 +90,7 @@ class _Writing:
         load = self._load
         if not load.partial and meta.loaded_version(self._session, load) == load.contract_version:
             return f"fetch {self._fetch_id} is already loaded under this contract"
-        if load.mode is StorageMode.REPLACE:
+        if load.mode in {StorageMode.REPLACE, StorageMode.SNAPSHOT}:
             newer = meta.newer_fetch(self._session, load)
             if newer is not None:
                 meta.record_fetch(self._session, load.fetch)
@@ -92,7 +98,11 @@ class _Writing:
         return ""
 
     def run(self) -> Receipt:
-        """Insert, settle, and write the ledger."""
+        """Insert, settle, and write the ledger.
+
+        Raises:
+            TooManyClosed: when a snapshot lacks too many of the rows that hold.
+        """
         load = self._load
         meta.record_fetch(self._session, load.fetch)
         self._set_aside()
@@ -103,19 +113,29 @@ class _Writing:
             self._note_keys(root)
             self._note_broken(root)
             self._put_back(root)
+        if load.mode is StorageMode.SNAPSHOT:
+            self._histories.write(self._roots)
+        for root in self._roots:
             self._settle(root)
         meta.record_quarantine(self._session, load)
+        receipts = {name: self._receipt(name) for name in self._live}
         if not load.partial:
-            meta.record_load(self._session, load, {name: (self._written[name], self._bytes[name]) for name in self._tables})
-        return Receipt(tables={name: self._receipt(name) for name in self._tables}, kept_newer=self._kept_newer)
+            meta.record_load(self._session, load, {name: (receipt.rows, receipt.bytes) for name, receipt in receipts.items()})
+        return Receipt(tables=receipts, kept_newer=self._kept_newer)
+
+    def take_back(self) -> None:
+        """Remove the rows that were inserted; of a fetch that had left none before."""
+        for name in self._tables:
+            self._session.run(f"DELETE FROM {qualified(name)} WHERE _fetch_id = ?", [self._fetch_id])
 
     def _receipt(self, name: str) -> TableReceipt:
         total = self._session.run(f"SELECT count(*) FROM {qualified(name)}")[0][0]
+        is_history = name not in self._tables
         return TableReceipt(
-            rows=self._written[name],
-            deleted=self._deleted[name],
+            rows=self._histories.opened[name] if is_history else self._written[name],
+            deleted=self._histories.closed[name] if is_history else self._deleted[name],
             total=total,
-            bytes=self._bytes[name],
+            bytes=self._bytes.get(name, 0),
             changes=tuple(self._live[name].changes),
         )
 
@@ -125,13 +145,13 @@ class _Writing:
             table = qualified(name)
             if self._session.run(f"SELECT 1 FROM {table} WHERE _fetch_id = ? LIMIT 1", [self._fetch_id]):
                 self._session.run(
-                    f"CREATE OR REPLACE TEMP TABLE {_temporary('held', name)} AS FROM {table} WHERE _fetch_id = ?", [self._fetch_id]
+                    f"CREATE OR REPLACE TEMP TABLE {temporary('held', name)} AS FROM {table} WHERE _fetch_id = ?", [self._fetch_id]
                 )
                 self._deleted[name] += self._count(f"DELETE FROM {table} WHERE _fetch_id = ?", [self._fetch_id])
                 self._held.add(name)
 
     def _insert(self, name: str, frame: pl.DataFrame) -> None:
-        if name not in self._live:
+        if name not in self._tables:
             message = f"a batch of {self._load.fetch.endpoint} has rows for table {name}, which the load does not name"
             raise WarehouseError(message)
         sql = accept(self._session, self._live[name], frame, self._load.run_id)
@@ -145,7 +165,7 @@ class _Writing:
         """The keys of the roots that the batches brought."""
         keys = ", ".join(map(identifier, root.root_key)) or "true AS present"
         brought = f"SELECT DISTINCT {keys} FROM {qualified(root.name)} WHERE _fetch_id = ?"
-        self._session.run(f"CREATE OR REPLACE TEMP TABLE {_temporary('keys', root.name)} AS {brought}", [self._fetch_id])
+        self._session.run(f"CREATE OR REPLACE TEMP TABLE {temporary('keys', root.name)} AS {brought}", [self._fetch_id])
 
     def _note_broken(self, root: Table) -> None:
         """The keys of the roots that went to quarantine."""
@@ -155,7 +175,7 @@ class _Writing:
         rows = pl.DataFrame(keys, schema=dict.fromkeys(names, pl.String()), orient="row").to_arrow()
         selected = ", ".join(columns) or "present"
         self._session.run(
-            f"CREATE OR REPLACE TEMP TABLE {_temporary('broken', root.name)} AS SELECT DISTINCT {selected} FROM incoming",
+            f"CREATE OR REPLACE TEMP TABLE {temporary('broken', root.name)} AS SELECT DISTINCT {selected} FROM incoming",
             incoming=rows,
         )
 
@@ -176,11 +196,11 @@ class _Writing:
 
         For a whole load these are the roots that are in quarantine now, for a partial one all others.
         """
-        keys, broken = _temporary("keys", root.name), _temporary("broken", root.name)
+        keys, broken = temporary("keys", root.name), temporary("broken", root.name)
         for table in self._group(root):
             if table.name not in self._held:
                 continue
-            held = _temporary("held", table.name)
+            held = temporary("held", table.name)
             where = f"NOT EXISTS (FROM {keys} k WHERE {same('h', table.root_key, 'k', root.root_key)})"
             if not self._load.partial:
                 where += f" AND EXISTS (FROM {broken} b WHERE {same('h', table.root_key, 'b', root.root_key)})"
@@ -204,7 +224,7 @@ class _Writing:
         table = qualified(root.name)
         if not self._session.run(f"SELECT 1 FROM {table} WHERE _fetched_at > ? LIMIT 1", [fetched_at]):
             return
-        keys, newer = _temporary("keys", root.name), _temporary("newer", root.name)
+        keys, newer = temporary("keys", root.name), temporary("newer", root.name)
         match = same("t", root.root_key, "k", root.root_key)
         sql = f"CREATE OR REPLACE TEMP TABLE {newer} AS FROM {keys} k WHERE EXISTS (FROM {table} t WHERE _fetched_at > ? AND {match})"
         self._session.run(sql, [fetched_at])
@@ -219,7 +239,7 @@ class _Writing:
 
     def _delete_replaced(self, root: Table, *, of_slice: bool = False) -> None:
         """Remove other fetches' rows of the roots that this load brought."""
-        keys = _temporary("keys", root.name)
+        keys = temporary("keys", root.name)
         fetches, values = meta.fetch_ids_of_slice(self._load) if of_slice else ("", [])
         within = f" AND t._fetch_id IN ({fetches})" if of_slice else ""
         for table in self._group(root):
@@ -230,7 +250,7 @@ class _Writing:
     def _delete_slice(self, root: Table) -> None:
         """Remove other fetches' rows of this slice, but for the roots in quarantine."""
         fetches, values = meta.fetch_ids_of_slice(self._load)
-        broken = _temporary("broken", root.name)
+        broken = temporary("broken", root.name)
         for table in self._group(root):
             match = same("t", table.root_key, "b", root.root_key)
             sql = f"""DELETE FROM {qualified(table.name)} t WHERE t._fetch_id <> ? AND t._fetch_id IN ({fetches})
@@ -243,7 +263,3 @@ class _Writing:
     def _count(self, sql: str, values: list[object] | None = None) -> int:
         count: int = self._session.run(sql, values or [])[0][0]
         return count
-
-
-def _temporary(kind: str, table: str) -> str:
-    return "temp." + identifier(f"{kind} {table}")

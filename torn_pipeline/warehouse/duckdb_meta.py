@@ -108,7 +108,7 @@ def loaded_version(session: Session, load: Load) -> str | None:
     sql = """SELECT table_name, arg_max(contract_version, load_id) FROM warehouse.torn_meta.loads
         WHERE _fetch_id = ? GROUP BY table_name"""
     versions = dict(session.run(sql, [load.fetch.fetch_id]))
-    found = {versions.get(table.name) for table in load.tables}
+    found = {versions.get(table.name) for table in (*load.tables, *load.histories)}
     return found.pop() if len(found) == 1 else None
 
 
@@ -153,7 +153,7 @@ def record_fetch(session: Session, fetch: Fetch) -> None:
 def record_load(session: Session, load: Load, written: Mapping[str, tuple[int, int]]) -> None:
     """Write a row for each table; ``written`` are its rows and bytes."""
     fetch = load.fetch
-    names = [table.name for table in load.tables]
+    names = list(written)
     session.run(
         "DELETE FROM warehouse.torn_meta.loads WHERE _fetch_id = ? AND contract_version = ? AND list_contains(?, table_name)",
         [fetch.fetch_id, load.contract_version, names],

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from torn_pipeline.tables.table import Column, Table
     from torn_pipeline.warehouse.duckdb_file import Session
 
-__all__ = ["LiveTable", "accept", "empty", "ensure"]
+__all__ = ["LiveTable", "accept", "empty", "ensure", "follow"]
 
 _TYPES = {
     ColumnType.INTEGER: "BIGINT",
@@ -88,6 +88,15 @@ def accept(session: Session, live: LiveTable, frame: pl.DataFrame, run_id: str) 
         quoted = identifier(name)
         selected.append(quoted if live.columns[name] == incoming else f"CAST({quoted} AS {live.columns[name]}) AS {quoted}")
     return f"INSERT INTO {qualified(live.table.name)} BY NAME SELECT {', '.join(selected)} FROM incoming"
+
+
+def follow(session: Session, leader: LiveTable, follower: LiveTable, run_id: str) -> None:
+    """Give a table the columns, and the wider types, that another one has gained."""
+    for name, duckdb_type in leader.columns.items():
+        if name not in follower.columns:
+            _add(session, follower, name, duckdb_type, run_id)
+        elif follower.columns[name] != duckdb_type:
+            _widen(session, follower, name, duckdb_type, run_id)
 
 
 def empty(session: Session, endpoint: str, tables: Sequence[Table], run_id: str) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["identifier", "literal", "qualified", "same"]
+__all__ = ["identifier", "literal", "qualified", "same", "temporary"]
 
 
 def identifier(name: str) -> str:
@@ -23,6 +23,11 @@ def literal(text: str) -> str:
 def qualified(table: str) -> str:
     """A normalised table's full name, quoted."""
     return f"warehouse.torn.{identifier(table)}"
+
+
+def temporary(kind: str, table: str) -> str:
+    """The full name, quoted, of a temporary table about a table."""
+    return "temp." + identifier(f"{kind} {table}")
 
 
 def same(left: str, left_columns: Sequence[str], right: str, right_columns: Sequence[str]) -> str:

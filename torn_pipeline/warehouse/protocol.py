@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
+from torn_pipeline.tables.table import histories_of
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from datetime import datetime
@@ -64,6 +66,8 @@ class Load:
     error that the iteration raises leaves the warehouse as it was. A ``partial`` load brings a few roots of a
     fetch that was loaded before: they replace their own rows and nothing else. ``releases`` are the ids of
     the quarantine rows that are settled by this load.
+
+    A snapshot that lacks more than the share ``max_closed`` of the root rows that hold is refused.
     """
 
     fetch: Fetch
@@ -76,11 +80,20 @@ class Load:
     run_id: str
     releases: tuple[str, ...] = ()
     partial: bool = False
+    max_closed: float = 1.0
+
+    @property
+    def histories(self) -> tuple[Table, ...]:
+        """The history tables that belong to ``tables``, in their order; none unless the mode is ``snapshot``."""
+        return histories_of(self.tables, self.mode)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TableReceipt:
-    """What a load did to one table: rows written and removed, rows there now, bytes handed over, columns added or widened."""
+    """What a load did to one table: rows written and removed, rows there now, bytes handed over, columns added or widened.
+
+    Of a history table ``rows`` are the versions that began to hold, ``deleted`` those that no longer do.
+    """
 
     rows: int
     deleted: int
@@ -93,12 +106,14 @@ class TableReceipt:
 class Receipt:
     """What a load did. ``skipped`` is why nothing was written (an identical load, a newer fetch there), else empty.
 
-    ``kept_newer`` counts the roots that stayed as they were because a newer fetch had brought them.
+    ``kept_newer`` counts the roots that stayed as they were because a newer fetch had brought them. ``refused`` is why
+    a rebuild left the fetch out (a snapshot without too many rows), else empty.
     """
 
     tables: Mapping[str, TableReceipt] = field(default_factory=dict)
     skipped: str = ""
     kept_newer: int = 0
+    refused: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -130,7 +145,10 @@ class Warehouse(Protocol):
         ...
 
     def load(self, load: Load) -> Receipt:
-        """Write a fetch in one transaction: tables, quarantine, ledger, schema versions and the fetch's row."""
+        """Write a fetch in one transaction: tables, histories, quarantine, ledger, schema versions and the fetch's row.
+
+        Raises ``TooManyClosed`` for a snapshot that lacks too many of the rows that hold; nothing is changed then.
+        """
         ...
 
     def load_all(self, loads: Iterable[Load], *, rebuild: Mapping[str, Sequence[Table]] | None = None, run_id: str = "") -> list[Receipt]:
@@ -138,7 +156,8 @@ class Warehouse(Protocol):
 
         ``rebuild`` maps endpoints to their tables: these are first emptied, with the ledger and the
         quarantine of the endpoint, so that the loads may come in another mode or under a contract with
-        other types; ``run_id`` is the run that empties them. Readers see the old tables until all of it is written.
+        other types; ``run_id`` is the run that empties them. Readers see the old tables until all of it is written. A rebuild
+        leaves out the snapshots that lack too many rows.
         """
         ...
 

@@ -160,11 +160,6 @@ def test_an_incomplete_fetch_is_never_loaded(warehouse: Warehouse) -> None:
     assert warehouse.status() == []
 
 
-def test_a_mode_that_is_not_built_is_refused(warehouse: Warehouse) -> None:
-    with pytest.raises(WarehouseError, match="storage_mode snapshot of things is not built yet"):
-        warehouse.load(load(fetch(1), {1: ()}, mode=StorageMode.SNAPSHOT))
-
-
 def test_another_mode_than_the_tables_is_refused(warehouse: Warehouse) -> None:
     assert warehouse.recorded_mode("things") is None
     warehouse.load(load(fetch(1), {1: ()}))

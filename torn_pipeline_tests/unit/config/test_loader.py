@@ -99,7 +99,6 @@ endpoints:
         "pipeline.yaml:6: accounts.a.name: is used twice in `accounts`: give each entry a name of its own",
         "pipeline.yaml:7: bogus: is not a known field: use one of defaults, accounts, endpoints",
         "pipeline.yaml:9: endpoints.crimes.frequency: is missing: add it",
-        "pipeline.yaml:11: endpoints.crimes.storage_mode: snapshot is not supported yet: use append, replace or upsert",
         (
             "pipeline.yaml:14: endpoints.monthly.frequency: P1M is not a fixed length of time, as years and months differ: "
             "write it in weeks, days, hours or minutes"

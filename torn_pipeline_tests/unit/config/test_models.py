@@ -50,6 +50,7 @@ def test_a_name_a_path_and_a_frequency_are_enough(tmp_path: Path) -> None:
         "enabled": True,
         "on_new_field": "add",
         "max_quarantined": 0.05,
+        "max_closed": 0.5,
         "table": "faction_basic",
         "scope": "account",
         "max_retries": 3,

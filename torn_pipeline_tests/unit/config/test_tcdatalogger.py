@@ -228,7 +228,7 @@ def test_a_frequency_that_is_refused_disables_the_endpoint(given: object, printe
     assert not config_of(result, tmp_path).endpoints[0].enabled
 
 
-@pytest.mark.parametrize("mode", ["merge", "snapshot", None, 7])
+@pytest.mark.parametrize("mode", ["merge", None, 7])
 def test_a_storage_mode_that_is_refused_disables_the_endpoint(mode: object, tmp_path: Path) -> None:
     result = imported({"storage_mode": mode})
     assert (the_endpoint(result)["storage_mode"], the_endpoint(result)["enabled"]) == ("append", False)
