@@ -1,4 +1,4 @@
-"""Runs all benchmarks and prints their ratios: ``python -m bench [road] [growth] [memory] [definitions] [demo]``."""
+"""Runs all benchmarks and prints their ratios: ``python -m bench [road] [growth] [memory] [peer] [definitions] [demo]``."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bench import demo, imports, road
+from bench import demo, imports, peer, road
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -18,6 +18,7 @@ FIGURES: dict[str, Callable[[Path], Iterator[Figure]]] = {
     "road": road.speed,
     "growth": road.growth,
     "memory": road.memory,
+    "peer": peer.peer,
     "definitions": imports.definitions,
     "demo": demo.demo,
 }
@@ -28,6 +29,9 @@ def main(wanted: list[str]) -> int:
     unknown = sorted(set(wanted) - set(FIGURES))
     if unknown:
         sys.stderr.write(f"there is no benchmark {', '.join(unknown)}; there is {', '.join(FIGURES)}\n")
+        return 2
+    if "peer" in (wanted or FIGURES) and (reason := peer.lacking()):
+        sys.stderr.write(f"{reason}\n")
         return 2
     with tempfile.TemporaryDirectory(prefix="torn-bench-") as folder:
         for name in wanted or FIGURES:

@@ -14,18 +14,22 @@ __all__ = ["Figure", "ratio_of_medians"]
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """``value`` against ``bound``, the most it should be; ``made_of`` says what was measured to get there."""
+    """``value`` against ``bound``, the most it should be, or with ``at_least`` the least; ``made_of`` says how it came about."""
 
     name: str
     value: float
     bound: float
     made_of: str
     unit: str = "x"
+    at_least: bool = False
 
     def __str__(self) -> str:
         """One line."""
-        verdict = "ok  " if self.value <= self.bound else "OVER"
-        return f"{verdict} {self.name}: {self.value:.2f} {self.unit}, at most {self.bound:g} ({self.made_of})"
+        if self.at_least:
+            verdict, limit = ("ok   " if self.value >= self.bound else "UNDER"), "at least"
+        else:
+            verdict, limit = ("ok   " if self.value <= self.bound else "OVER "), "at most"
+        return f"{verdict} {self.name}: {self.value:.2f} {self.unit}, {limit} {self.bound:g} ({self.made_of})"
 
 
 def ratio_of_medians(name: str, ours: Sequence[float], theirs: Sequence[float], bound: float, what: tuple[str, str]) -> Figure:
