@@ -1,0 +1,74 @@
+"""Every ordered pair of faults, each at the first, a middle and the last call of a paged list: recovered, or refused without a trace.
+
+The second fault strikes the call after the one that the first struck: the next try of the same page, the first page again,
+the next page or the proof, whatever the first led to. Where the first ends the fetch, the second strikes the next fetch.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from torn_pipeline.errors import PipelineError
+from torn_pipeline_tests.faults.matrix import (
+    CALLS,
+    KINDS,
+    PAIRED,
+    PLACES,
+    SECONDS,
+    Case,
+    City,
+    Kind,
+    Outcome,
+    assert_sentence,
+    open_city,
+    within,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+MOST_CALLS = 30
+
+
+@pytest.fixture(scope="module")
+def city(tmp_path_factory: pytest.TempPathFactory) -> Iterator[City]:
+    with open_city(tmp_path_factory.mktemp("pairs")) as opened:
+        yield opened
+
+
+def assert_refused(case: Case, kind: Kind) -> None:
+    with pytest.raises(PipelineError) as raised:
+        case.fetch()
+    error = raised.value
+    assert (isinstance(error, kind.error), error.exit_status) == (True, 1)
+    assert_sentence(str(error))
+    case.assert_untold(str(error))
+    assert case.complete() == []
+
+
+@pytest.mark.parametrize("place", PLACES)
+@pytest.mark.parametrize("second", PAIRED)
+@pytest.mark.parametrize("first", PAIRED)
+def test_pair(city: City, first: str, second: str, place: str) -> None:
+    one, other = KINDS[first], KINDS[second]
+    case, call = city.case(one, other), CALLS.index(place)
+    begun = city.simulator.received
+    city.plant(one.make(), call)
+    outcome = other.at_proof if one.accepted and place == "last" else other.once
+    with within(SECONDS):
+        if one.once is Outcome.REFUSED:
+            assert_refused(case, one)
+            city.simulator.faults.clear()
+            city.ask()
+            city.plant(other.make(), call)
+        else:
+            city.plant(other.make(), call + 1)
+        if outcome is Outcome.REFUSED:
+            assert_refused(case, other)
+        else:
+            case.fetch()
+            case.assert_recovered()
+    assert city.simulator.received - begun < MOST_CALLS
+    case.remove()
