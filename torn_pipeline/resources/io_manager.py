@@ -71,16 +71,16 @@ class WarehouseIOManager(dg.IOManager):
 def table_metadata(group: TableLoad, table: str) -> dict[str, Any]:
     """What a materialization says of one table: rows, changes, a preview of what came, and the fetch behind it."""
     fetched, receipt = group.fetched, group.receipt
-    said: dict[str, Any] = {}
+    is_history = _is_history(group, table)
+    said: dict[str, Any] = {} if is_history else {"rows_in_fetch": group.prepared.rows.get(table, 0)}
     if receipt is not None and table in receipt.tables:
         written = receipt.tables[table]
-        said |= {"dagster/row_count": written.total, **_counts(written, is_history=_is_history(group, table))}
+        said |= {"dagster/row_count": written.total, **_counts(written, is_history=is_history)}
         if written.changes:
             said["schema_changes"] = list(written.changes)
     if receipt is not None and receipt.skipped:
         said["skipped"] = receipt.skipped
-    if not _is_history(group, table):
-        said["rows_in_fetch"] = group.prepared.rows.get(table, 0)
+    if not is_history:
         said["preview"] = dg.MetadataValue.md(preview_of_table(_first_rows(group, table)))
     return said | {
         "fetched_at": dg.MetadataValue.timestamp(fetched.fetched_at),

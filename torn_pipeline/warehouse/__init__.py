@@ -4,7 +4,7 @@ Here belongs how rows are written and read without losing any. Not here: what a 
 or whether it is good (``quality``). ``ops``, ``steps``, ``cli`` and the Dagster side may import it.
 """
 
-from torn_pipeline.warehouse.protocol import EndpointStatus, Load, Quarantined, QuarantineRow, Receipt, TableReceipt, Warehouse
+from torn_pipeline.warehouse.protocol import EndpointStatus, Load, Quarantined, QuarantineRow, Receipt, TableReceipt, Warehouse, Window
 from torn_pipeline.warehouse.url import warehouse_from_url
 
 __all__ = [
@@ -15,5 +15,6 @@ __all__ = [
     "Receipt",
     "TableReceipt",
     "Warehouse",
+    "Window",
     "warehouse_from_url",
 ]

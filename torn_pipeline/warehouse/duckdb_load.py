@@ -19,8 +19,8 @@ from torn_pipeline.tables.table import Role, StorageMode
 from torn_pipeline.warehouse import duckdb_meta as meta
 from torn_pipeline.warehouse.duckdb_history import Histories
 from torn_pipeline.warehouse.duckdb_schema import accept, ensure
-from torn_pipeline.warehouse.duckdb_sql import identifier, qualified, same, temporary
-from torn_pipeline.warehouse.protocol import Receipt, TableReceipt
+from torn_pipeline.warehouse.duckdb_sql import identifier, qualified, same, temporary, within
+from torn_pipeline.warehouse.protocol import Receipt, TableReceipt, Window
 
 if TYPE_CHECKING:
     from torn_pipeline.tables.table import Table
@@ -58,6 +58,7 @@ def _refuse(session: Session, load: Load) -> None:
     if not fetch.complete:
         message = f"fetch {fetch.fetch_id} of {fetch.endpoint} is not complete and is never loaded: fetch {fetch.endpoint} again"
         raise WarehouseError(message)
+    _refuse_window(load)
     other = meta.other_mode(session, load)
     if other is not None:
         table, mode = other
@@ -66,6 +67,25 @@ def _refuse(session: Session, load: Load) -> None:
             f"rebuild it with `torn-pipeline replay {fetch.endpoint} --rebuild`, or set the mode back"
         )
         raise WarehouseError(message)
+
+
+def _refuse_window(load: Load) -> None:
+    """A fetch of a time window takes the place of what lies in it, so it must be known what does."""
+    fetch, window = load.fetch, load.window
+    if window is None or load.mode in {StorageMode.APPEND, StorageMode.UPSERT}:
+        return
+    about = f"fetch {fetch.fetch_id} of {fetch.endpoint} is of a time window"
+    if load.mode is StorageMode.SNAPSHOT:
+        message = f"{about}, and a snapshot is of all there is: use storage_mode replace or upsert"
+        raise WarehouseError(message)
+    for root in load.tables:
+        names = {column.name: column for column in root.columns}
+        if root.root != root.name:
+            continue
+        if window.column not in names or not any(names[name].role is Role.OWN for name in root.root_key):
+            what = "no key" if window.column in names else "no column that says which of them lie in it"
+            message = f"{about}, and the rows of {root.name} have {what}: use storage_mode append"
+            raise WarehouseError(message)
 
 
 class _Writing:
@@ -84,6 +104,7 @@ class _Writing:
         self._bytes = dict.fromkeys(self._tables, 0)
         self._held: set[str] = set()
         self._kept_newer = 0
+        self._newer: list[Window] = []
 
     def reason_to_skip(self) -> str:
         """Why this load must change no table, or empty."""
@@ -91,10 +112,12 @@ class _Writing:
         if not load.partial and meta.loaded_version(self._session, load) == load.contract_version:
             return f"fetch {self._fetch_id} is already loaded under this contract"
         if load.mode in {StorageMode.REPLACE, StorageMode.SNAPSHOT}:
-            newer = meta.newer_fetch(self._session, load)
-            if newer is not None:
-                meta.record_fetch(self._session, load.fetch)
-                return f"a newer fetch is already loaded: {newer[0]} of {newer[1]:%Y-%m-%d %H:%M:%S} UTC"
+            for fetch_id, fetched_at, *bounds in meta.newer_fetches(self._session, load):
+                window = Window(column=load.window_column, after=bounds[0], until=bounds[1])
+                if not load.window_column or _covers(window, load.window):
+                    meta.record_fetch(self._session, load.fetch)
+                    return f"a newer fetch is already loaded: {fetch_id} of {fetched_at:%Y-%m-%d %H:%M:%S} UTC"
+                self._newer.append(window)
         return ""
 
     def run(self) -> Receipt:
@@ -213,7 +236,11 @@ class _Writing:
         if self._load.mode is StorageMode.UPSERT:
             self._drop_older_than_stored(root)
             self._delete_replaced(root)
-        elif self._load.partial:
+            return
+        if self._newer:
+            self._drop_older_than_stored(root)
+            self._drop_what_newer_windows_hold(root)
+        if self._load.partial:
             self._delete_replaced(root, of_slice=True)
         else:
             self._delete_slice(root)
@@ -224,10 +251,20 @@ class _Writing:
         table = qualified(root.name)
         if not self._session.run(f"SELECT 1 FROM {table} WHERE _fetched_at > ? LIMIT 1", [fetched_at]):
             return
+        self._drop(root, "t._fetched_at > ?", [fetched_at])
+
+    def _drop_what_newer_windows_hold(self, root: Table) -> None:
+        """Take back the rows of roots that newer fetches have asked for, and brought or found gone."""
+        windows = [within(window, "t") for window in self._newer]
+        inside = " OR ".join(f"({condition})" for condition, _ in windows)
+        self._drop(root, f"t._fetch_id = ? AND ({inside})", [self._fetch_id, *(bound for _, bounds in windows for bound in bounds)])
+
+    def _drop(self, root: Table, condition: str, values: list[object]) -> None:
+        """Take back the rows of roots for which a row ``t`` of the same key meets the condition."""
         keys, newer = temporary("keys", root.name), temporary("newer", root.name)
         match = same("t", root.root_key, "k", root.root_key)
-        sql = f"CREATE OR REPLACE TEMP TABLE {newer} AS FROM {keys} k WHERE EXISTS (FROM {table} t WHERE _fetched_at > ? AND {match})"
-        self._session.run(sql, [fetched_at])
+        found = f"FROM {keys} k WHERE EXISTS (FROM {qualified(root.name)} t WHERE {condition} AND {match})"
+        self._session.run(f"CREATE OR REPLACE TEMP TABLE {newer} AS {found}", values)
         for member in self._group(root):
             match = same("t", member.root_key, "k", root.root_key)
             sql = f"DELETE FROM {qualified(member.name)} t USING {newer} k WHERE t._fetch_id = ? AND {match}"
@@ -248,14 +285,28 @@ class _Writing:
             self._deleted[table.name] += self._count(sql, [self._fetch_id, *values])
 
     def _delete_slice(self, root: Table) -> None:
-        """Remove other fetches' rows of this slice, but for the roots in quarantine."""
+        """Remove older fetches' rows of this slice, or of its time window, but for the roots in quarantine."""
         fetches, values = meta.fetch_ids_of_slice(self._load)
-        broken = temporary("broken", root.name)
+        older, values = f"t._fetch_id <> ? AND t._fetch_id IN ({fetches}) AND t._fetched_at <= ?", [self._fetch_id, *values]
+        values.append(self._load.fetch.fetched_at)
+        broken, inside = temporary("broken", root.name), ""
+        if self._load.window is not None:
+            inside = f"AND EXISTS (FROM {temporary('inside', root.name)} i WHERE "
+            self._note_inside(root, self._load.window, older, values)
         for table in self._group(root):
-            match = same("t", table.root_key, "b", root.root_key)
-            sql = f"""DELETE FROM {qualified(table.name)} t WHERE t._fetch_id <> ? AND t._fetch_id IN ({fetches})
-                AND NOT EXISTS (FROM {broken} b WHERE {match})"""
-            self._deleted[table.name] += self._count(sql, [self._fetch_id, *values])
+            kept = same("t", table.root_key, "b", root.root_key)
+            where = inside and f"{inside}{same('t', table.root_key, 'i', root.root_key)})"
+            sql = f"DELETE FROM {qualified(table.name)} t WHERE {older} AND NOT EXISTS (FROM {broken} b WHERE {kept}) {where}"
+            self._deleted[table.name] += self._count(sql, values)
+
+    def _note_inside(self, root: Table, window: Window, older: str, values: list[object]) -> None:
+        """The keys of the roots of older fetches that lie in the window, or that this one brought from elsewhere."""
+        inside, bounds = within(window, "t")
+        keys = ", ".join(f"t.{identifier(name)}" for name in root.root_key)
+        brought = f"EXISTS (FROM {temporary('keys', root.name)} k WHERE {same('t', root.root_key, 'k', root.root_key)})"
+        sql = f"""CREATE OR REPLACE TEMP TABLE {temporary("inside", root.name)} AS
+            SELECT DISTINCT {keys} FROM {qualified(root.name)} t WHERE {older} AND (({inside}) OR {brought})"""
+        self._session.run(sql, [*values, *bounds])
 
     def _group(self, root: Table) -> list[Table]:
         return [table for table in self._tables.values() if table.root == root.name]
@@ -263,3 +314,11 @@ class _Writing:
     def _count(self, sql: str, values: list[object] | None = None) -> int:
         count: int = self._session.run(sql, values or [])[0][0]
         return count
+
+
+def _covers(outer: Window, inner: Window | None) -> bool:
+    """Whether all that lies in a window (``None`` is all there is) lies in another one."""
+    after, until = (inner.after, inner.until) if inner else (None, None)
+    begins = outer.after is None or (after is not None and outer.after <= after)
+    ends = outer.until is None or (until is not None and until <= outer.until)
+    return begins and ends

@@ -30,7 +30,7 @@ __all__ = [
     "forget_table",
     "loaded_version",
     "migrate",
-    "newer_fetch",
+    "newer_fetches",
     "other_mode",
     "quarantined",
     "record_change",
@@ -94,13 +94,16 @@ def fetch_ids_of_slice(load: Load) -> tuple[str, list[object]]:
     return _SLICE, [fetch.endpoint, load.shared_scope, fetch.account, _json(fetch.path_ids)]
 
 
-def newer_fetch(session: Session, load: Load) -> tuple[str, datetime] | None:
-    """The newest fetch of the same slice that was loaded into one of the tables, if it is newer than this one."""
+def newer_fetches(session: Session, load: Load) -> list[tuple[str, datetime, datetime | None, datetime | None]]:
+    """The fetches of the same slice that were loaded into one of the tables and are newer than this one, newest first.
+
+    Each with when it began, and from (exclusive) and to when (inclusive) its time window reached.
+    """
     fetches, values = fetch_ids_of_slice(load)
-    sql = f"""SELECT _fetch_id, _fetched_at FROM warehouse.torn_meta.loads
-        WHERE _fetch_id IN ({fetches}) AND list_contains(?, table_name) AND _fetched_at > ? ORDER BY _fetched_at DESC LIMIT 1"""
-    found = session.run(sql, [*values, [table.name for table in load.tables], load.fetch.fetched_at])
-    return found[0] if found else None
+    sql = f"""SELECT DISTINCT _fetch_id, _fetched_at, window_from, window_to
+        FROM warehouse.torn_meta.loads JOIN warehouse.torn_meta.fetches USING (_fetch_id)
+        WHERE _fetch_id IN ({fetches}) AND list_contains(?, table_name) AND _fetched_at > ? ORDER BY _fetched_at DESC"""
+    return session.run(sql, [*values, [table.name for table in load.tables], load.fetch.fetched_at])
 
 
 def loaded_version(session: Session, load: Load) -> str | None:

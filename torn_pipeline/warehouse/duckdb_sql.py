@@ -6,8 +6,11 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from datetime import datetime
 
-__all__ = ["identifier", "literal", "qualified", "same", "temporary"]
+    from torn_pipeline.warehouse.protocol import Window
+
+__all__ = ["identifier", "literal", "qualified", "same", "temporary", "within"]
 
 
 def identifier(name: str) -> str:
@@ -34,3 +37,11 @@ def same(left: str, left_columns: Sequence[str], right: str, right_columns: Sequ
     """The condition that two keys, column by column, are the same; nulls are equal, and two keys of no column too."""
     pairs = zip(left_columns, right_columns, strict=True)
     return " AND ".join(f"{left}.{identifier(one)} IS NOT DISTINCT FROM {right}.{identifier(other)}" for one, other in pairs) or "true"
+
+
+def within(window: Window, row: str) -> tuple[str, list[datetime]]:
+    """The condition, with its values, that a row lies in a time window."""
+    column = f"{row}.{identifier(window.column)}"
+    bounds = [(f"{column} > ?", window.after), (f"{column} <= ?", window.until)]
+    conditions = [condition for condition, bound in bounds if bound is not None]
+    return " AND ".join([f"{column} IS NOT NULL", *conditions]), [bound for _, bound in bounds if bound is not None]

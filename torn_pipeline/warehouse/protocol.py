@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from torn_pipeline.tables.contract import Reference
     from torn_pipeline.tables.table import StorageMode, Table
 
-__all__ = ["EndpointStatus", "Load", "QuarantineRow", "Quarantined", "Receipt", "TableReceipt", "Warehouse"]
+__all__ = ["EndpointStatus", "Load", "QuarantineRow", "Quarantined", "Receipt", "TableReceipt", "Warehouse", "Window"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,6 +55,15 @@ class QuarantineRow(Quarantined):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Window:
+    """The rows whose ``column`` lies after ``after`` and not after ``until`` (UTC); ``None`` is no bound. A null lies in none."""
+
+    column: str
+    after: datetime | None = None
+    until: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Load:
     """Everything one fetch brings to the warehouse, to be written in one transaction or not at all.
 
@@ -67,6 +76,8 @@ class Load:
     fetch that was loaded before: they replace their own rows and nothing else. ``releases`` are the ids of
     the quarantine rows that are settled by this load.
 
+    ``window_column`` is the root's column that the fetch's time window is about, where it has one: in the mode ``replace``
+    such a fetch takes the place of what lies inside its window, and of nothing else of its slice.
     A snapshot that lacks more than the share ``max_closed`` of the root rows that hold is refused.
     """
 
@@ -81,6 +92,13 @@ class Load:
     releases: tuple[str, ...] = ()
     partial: bool = False
     max_closed: float = 1.0
+    window_column: str = ""
+
+    @property
+    def window(self) -> Window | None:
+        """The part of the slice that the fetch asked for; ``None`` where that is all of it."""
+        after, until = self.fetch.window_from, self.fetch.window_to
+        return None if after is None and until is None else Window(column=self.window_column, after=after, until=until)
 
     @property
     def histories(self) -> tuple[Table, ...]:

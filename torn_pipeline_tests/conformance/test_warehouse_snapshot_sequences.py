@@ -44,7 +44,7 @@ class Model:
         if not partial and len(held) >= FEW and len(absent) > len(held) * most:
             self.open, self.closed = before
             return False
-        rows = {(account, thing, None): name for thing, (name, _) in things.items()}
+        rows: dict[tuple[str, int, int | None], str] = {(account, thing, None): name for thing, (name, _) in things.items()}
         rows |= {(account, thing, place): part for thing, (_, parts) in things.items() for place, part in enumerate(parts)}
         for key, (value, since) in list(self.open.items()):
             if key[0] == account and key[1] in concerned and rows.get(key) != value:
