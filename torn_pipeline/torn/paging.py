@@ -75,7 +75,7 @@ def fetch_list(client: TornClient, path: str, params: Mapping[str, str], listing
 
     Where pages are asked by ``offset``, the rows that came must also be as many as the list has. Rows that came twice
     mean new rows at the head, or a row that went to another page and moved those in between: the last page is then
-    asked once more, for how long the list is now.
+    asked once more, for how long the list is now. A link that skips places is not followed.
 
     This proves that no row was missed in a list whose newest rows come first and whose rows stay, be it in another
     place. It notices rows that vanish from the first page, unless they are its last ones and as many new rows come
@@ -146,6 +146,8 @@ class _Reading:
         while (url := self._next(answer)) is not None:
             if url in asked:
                 self._give_up("its pages lead in a circle")
+            if _skips(answer.url, url):
+                self._give_up("a link to the next page leads past rows that did not come")
             asked.add(url)
             answer = self._ask(url, {}, fresh=fresh)
             before = content
@@ -270,8 +272,18 @@ class _Reading:
 
 def _offset(url: str) -> int:
     """The place in the list of the first row that a URL asks for; 0 where it says none."""
-    offset = parse_qs(urlsplit(url).query).get("offset", ["0"])[-1]
-    return int(offset) if offset.isdecimal() else 0
+    return _number(url, "offset")
+
+
+def _skips(asked: str, url: str) -> bool:
+    """Whether a URL leaves out rows after those that were asked for; it is not judged where no ``limit`` was."""
+    limit = _number(asked, "limit")
+    return limit > 0 and _offset(url) > _offset(asked) + limit
+
+
+def _number(url: str, parameter: str) -> int:
+    value = parse_qs(urlsplit(url).query).get(parameter, ["0"])[-1]
+    return int(value) if value.isdecimal() else 0
 
 
 def _without_timestamp(path_or_url: str) -> str:

@@ -185,7 +185,7 @@ def test_a_cache_that_answers_with_an_older_page_is_passed_by(api: Loopback, mak
 @pytest.mark.parametrize("rows", [[1, 1], {"name": "x"}, [{"name": "x"}]])
 def test_a_server_that_does_not_turn_pages_of_rows_without_keys(rows: object, api: Loopback, make_client: MakeClient) -> None:
     def answer(_: Request) -> Reply:
-        return reply({"crimes": rows, "_metadata": {"links": {"next": f"{api.url}{PATH}?offset={len(api.requests)}"}}})
+        return reply({"crimes": rows, "_metadata": {"links": {"next": f"{api.url}{PATH}?offset=2&call={len(api.requests)}"}}})
 
     api.answer = answer
     with pytest.raises(ListMoved):
@@ -275,6 +275,15 @@ def test_pages_in_a_circle(target: str, api: Loopback, make_client: MakeClient) 
     with pytest.raises(ListMoved, match="circle"):
         read(make_client())
     assert len(api.requests) <= 6
+
+
+@pytest.mark.parametrize("offset", [5, 8, 12, 40])
+def test_a_link_that_skips_rows_starts_the_list_again(offset: int, api: Loopback, make_client: MakeClient) -> None:
+    paged = serve(api, 10)
+    skipping = {"crimes": [{"id": number} for number in (10, 9, 8, 7)], "_metadata": {"links": {"next": f"?limit=4&offset={offset}"}}}
+    api.answer = lambda request: paged(request) if len(api.requests) > 1 else reply(skipping)
+    assert all_ids(read(make_client())) == set(range(1, 11))
+    assert [query.get("offset") for query in paged.queries] == [None, "4", "8", None]
 
 
 @pytest.mark.parametrize("url", ["http://localhost:1/v2/faction/crimes", "https://example.com/v2/faction/crimes", "/v1/faction/crimes"])
