@@ -35,13 +35,14 @@ class Settings:
     """What the environment says. ``keys`` maps an account's name to its keys and never shows in ``repr``.
 
     ``rate_window`` is the length in seconds of the window that ``rate_limit`` counts calls in; Torn's is
-    60, tests shorten it.
+    60, tests shorten it. ``bigquery_emulator`` is the address of a local server that stands in for BigQuery.
     """
 
     api_url: str = DEFAULT_API_URL
     config: Path = Path("config/pipeline.yaml")
     data_dir: Path = Path("data")
     warehouse: str = field(default="", repr=False)  # may hold a password
+    bigquery_emulator: str = ""
     landing: str = field(default="", repr=False)
     log_level: str = "INFO"
     log_format: str = "text"
@@ -94,6 +95,7 @@ class Settings:
             config=config,
             data_dir=data_dir,
             warehouse=merged.get("TORN_WAREHOUSE", ""),
+            bigquery_emulator=merged.get("BIGQUERY_EMULATOR_HOST", ""),
             landing=merged.get("TORN_LANDING", ""),
             log_level=(merged.get("TORN_LOG_LEVEL") or "INFO").upper(),
             log_format=(merged.get("TORN_LOG_FORMAT") or "text").lower(),
@@ -117,7 +119,9 @@ class Settings:
         """The environment of this process with these settings in place of its own, for a child process."""
         kept = {name: value for name, value in os.environ.items() if not name.startswith("TORN_")}
         keys = {self.key_variable(account): ",".join(keys) for account, keys in self.keys.items()}
+        emulator = {"BIGQUERY_EMULATOR_HOST": self.bigquery_emulator} if self.bigquery_emulator else {}
         return kept | {
+            **emulator,
             "TORN_API_URL": self.api_url,
             "TORN_CONFIG": str(self.config.absolute()),
             "TORN_DATA_DIR": str(self.data_dir.absolute()),

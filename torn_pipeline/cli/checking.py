@@ -127,7 +127,7 @@ def _check_budget(config: PipelineConfig, report: Report) -> None:
 def _check_warehouse(settings: Settings, report: Report) -> Warehouse | None:
     """The warehouse, when it can be read and, as far as that can be told without writing, written."""
     try:
-        warehouse = warehouse_from_url(settings.warehouse, settings.data_dir)
+        warehouse = warehouse_from_url(settings.warehouse, settings.data_dir, bigquery_emulator=settings.bigquery_emulator)
         warehouse.status()
     except PipelineError as error:
         (report.config if isinstance(error, ConfigError) else report.surroundings).append(str(error))

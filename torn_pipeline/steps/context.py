@@ -59,4 +59,5 @@ def open_pipeline(settings: Settings, overrides: Sequence[str] = ()) -> Pipeline
         ConfigError: with one line for each problem.
     """
     config = load_config(settings, overrides)
-    return Pipeline(settings, config, landing_from_url(settings.landing_url), warehouse_from_url(settings.warehouse, settings.data_dir))
+    warehouse = warehouse_from_url(settings.warehouse, settings.data_dir, bigquery_emulator=settings.bigquery_emulator)
+    return Pipeline(settings, config, landing_from_url(settings.landing_url), warehouse)

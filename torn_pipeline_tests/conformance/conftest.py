@@ -9,11 +9,13 @@ import pytest
 from torn_pipeline_tests.conformance.warehouse_loads import OPENERS
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from torn_pipeline.warehouse import Warehouse
 
 
 @pytest.fixture(params=sorted(OPENERS))
-def warehouse(request: pytest.FixtureRequest, tmp_path: Path) -> Warehouse:
-    return OPENERS[request.param](tmp_path)
+def warehouse(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Warehouse]:
+    with OPENERS[request.param](tmp_path) as opened:
+        yield opened

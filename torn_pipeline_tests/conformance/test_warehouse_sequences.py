@@ -68,19 +68,19 @@ ops = st.tuples(
 def test_any_sequence_of_loads_ends_like_the_model(
     tmp_path_factory: pytest.TempPathFactory, opener: str, mode: StorageMode, steps: list[Any], *, together: bool
 ) -> None:
-    warehouse = OPENERS[opener](tmp_path_factory.mktemp("loads"))
-    warehouse.prepare(THINGS, "a run")
-    model, loads = Model(mode), []
-    for account, number, version, things, broken, partial in steps:
-        again = partial and (account, number) in model.loaded
-        model.load(account, number, version, things, broken - set(things), partial=again)
-        loads.append(
-            load(fetch(number, account=account), things, mode=mode, version=version, broken=sorted(broken - set(things)), partial=again)
-        )
-    if together:
-        warehouse.load_all(loads)
-    else:
-        for one in loads:
-            warehouse.load(one)
-    assert contents(warehouse) == model.contents()
-    assert {(row.account, int(row.fetch_id[-1]), int(row.json_path[9:10])) for row in warehouse.quarantined()} == model.quarantine
+    with OPENERS[opener](tmp_path_factory.mktemp("loads")) as warehouse:
+        warehouse.prepare(THINGS, "a run")
+        model, loads = Model(mode), []
+        for account, number, version, things, broken, partial in steps:
+            again = partial and (account, number) in model.loaded
+            model.load(account, number, version, things, broken - set(things), partial=again)
+            loads.append(
+                load(fetch(number, account=account), things, mode=mode, version=version, broken=sorted(broken - set(things)), partial=again)
+            )
+        if together:
+            warehouse.load_all(loads)
+        else:
+            for one in loads:
+                warehouse.load(one)
+        assert contents(warehouse) == model.contents()
+        assert {(row.account, int(row.fetch_id[-1]), int(row.json_path[9:10])) for row in warehouse.quarantined()} == model.quarantine

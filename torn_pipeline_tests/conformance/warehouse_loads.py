@@ -7,6 +7,7 @@ An endpoint ``things`` answers a list of things with parts: a root table ``thing
 from __future__ import annotations
 
 import json
+from contextlib import nullcontext
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -15,9 +16,11 @@ import polars as pl
 from torn_pipeline.landing import Fetch, Page
 from torn_pipeline.tables.table import Column, ColumnType, Role, StorageMode, Table
 from torn_pipeline.warehouse import Load, Quarantined, warehouse_from_url
+from torn_pipeline_tests.emulator import bigquery
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
+    from contextlib import AbstractContextManager
     from pathlib import Path
 
     from torn_pipeline.warehouse import Warehouse
@@ -41,9 +44,12 @@ __all__ = [
 Things = dict[int, tuple[str, ...]]
 """A thing's id, and its parts; the thing's name follows from the id and the fetch."""
 
-OPENERS: dict[str, Callable[[Path], Warehouse]] = {
-    "duckdb": lambda folder: warehouse_from_url(f"duckdb:///{folder}/warehouse.duckdb", folder),
-}
+
+def _duckdb(folder: Path) -> AbstractContextManager[Warehouse]:
+    return nullcontext(warehouse_from_url(f"duckdb:///{folder}/warehouse.duckdb", folder))
+
+
+OPENERS: dict[str, Callable[[Path], AbstractContextManager[Warehouse]]] = {"bigquery": lambda _folder: bigquery(), "duckdb": _duckdb}
 """How each warehouse of the suite is opened, given an empty folder."""
 
 MODES = (StorageMode.APPEND, StorageMode.REPLACE, StorageMode.UPSERT)

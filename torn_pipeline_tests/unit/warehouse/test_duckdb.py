@@ -259,7 +259,6 @@ def test_a_url_names_the_file(url: str, path: Path) -> None:
 @pytest.mark.parametrize(
     ("url", "said"),
     [
-        ("bigquery://project/dataset?location=EU", "bigquery warehouse, which is not built yet"),
         ("postgresql://user:secret@host/name", "postgresql warehouse, which is not built yet"),
         ("duckdb://host/file", "is not a URL of a warehouse"),
         ("duckdb:///", "is not a URL of a warehouse"),

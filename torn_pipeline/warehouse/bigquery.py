@@ -1,0 +1,186 @@
+"""The BigQuery warehouse: a dataset, and ``<dataset>_meta`` beside it for the platform's own tables."""
+
+# ruff: noqa: S608 - names are quoted, values are bound
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+import polars as pl
+
+from torn_pipeline.errors import WarehouseError
+from torn_pipeline.warehouse import bigquery_meta as meta
+from torn_pipeline.warehouse.bigquery_accounts import rename_account
+from torn_pipeline.warehouse.bigquery_load import writing
+from torn_pipeline.warehouse.bigquery_rebuild import rebuild as rebuilt
+from torn_pipeline.warehouse.bigquery_service import Place, Service
+from torn_pipeline.warehouse.bigquery_sql import Values, identifier, logical
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    import pyarrow as pa
+
+    from torn_pipeline.landing.fetch import Fetch
+    from torn_pipeline.tables.contract import Reference
+    from torn_pipeline.tables.table import StorageMode, Table
+    from torn_pipeline.warehouse.protocol import EndpointStatus, Load, QuarantineRow, Receipt
+
+__all__ = ["BigQueryWarehouse"]
+
+_SCHEMAS = re.compile(r"\b(from|join)(\s+)(torn_meta|torn)\s*\.\s*", re.IGNORECASE)
+_COLUMNS = re.compile(r"\b(from|join)(\s+)information_schema\.columns\b", re.IGNORECASE)
+
+
+class BigQueryWarehouse:
+    """A warehouse in one dataset of BigQuery."""
+
+    def __init__(self, place: Place) -> None:
+        self._place = place
+        self._service = Service(place)
+        self._exists = False
+
+    @property
+    def place(self) -> Place:
+        """Where it is."""
+        return self._place
+
+    @property
+    def label(self) -> str:
+        """Where it is, for people."""
+        return f"BigQuery dataset {self._place.project}.{self._place.dataset} ({self._place.location})"
+
+    def load(self, load: Load) -> Receipt:
+        """Write a fetch in one transaction: tables, quarantine, ledger, schema versions and the fetch's row.
+
+        Raises:
+            WarehouseBusy: when others write the same tables for too long, or BigQuery is in trouble.
+            WarehouseError: when the load cannot be written as it must; the tables are as they were.
+        """
+        with writing(self._service) as work:
+            work.add(load)
+            return work.write(early=True)[0]
+
+    def load_all(self, loads: Iterable[Load], *, rebuild: Mapping[str, Sequence[Table]] | None = None, run_id: str = "") -> list[Receipt]:
+        """Write several fetches in one transaction; the tables of the endpoints in ``rebuild`` are emptied first.
+
+        Raises:
+            WarehouseBusy: when others write the same tables for too long, or BigQuery is in trouble.
+            WarehouseError: when a load cannot be written as it must; the tables are as they were.
+        """
+        if rebuild is not None:
+            return rebuilt(self._service, loads, rebuild, run_id)
+        with writing(self._service, run_id=run_id) as work:
+            for load in loads:
+                work.add(load)
+                work.drain()
+            return work.write()
+
+    def prepare(self, tables: Sequence[Table], run_id: str) -> None:
+        """Create the tables that are missing, typed and empty, and the columns that are missing in others."""
+        with writing(self._service, tables, run_id) as work:
+            work.write()
+
+    def quarantine(self, load: Load) -> None:
+        """Write only the fetch's row and its quarantine, in one transaction."""
+        with writing(self._service) as work:
+            work.take_quarantine(load)
+            work.write_quarantine()
+
+    def record_fetch(self, fetch: Fetch) -> None:
+        """Write or rewrite the row of a fetch in ``torn_meta.fetches``."""
+        if not self._has_meta():
+            meta.migrate(self._service)
+        meta.record_fetch(self._service, fetch)
+
+    def unmatched(self, table: str, reference: Reference, fetch_id: str) -> tuple[int, object]:
+        """How many rows that a fetch left in ``table`` have a value that the reference's target lacks, and one such value."""
+        self._check_exists()
+        if self._service.table(self._place.dataset, reference.target) is None:
+            return 0, None
+        column, target, values = identifier(reference.column), self._place.table(reference.target), Values()
+        account, of_account, of_row = (", _account", ", t._account", ", r._account") if reference.within_account else ("", "", "")
+        where = f"_fetch_id = {values.bind(fetch_id)} AND {column} IS NOT NULL AND ({reference.where})"
+        rows = f"SELECT {column} AS value{account} FROM {self._place.table(table)} WHERE {where}"
+        known = f"SELECT TO_JSON_STRING(STRUCT(t.{identifier(reference.target_column)} AS v{of_account})) FROM {target} t"
+        lacking = f"TO_JSON_STRING(STRUCT(r.value AS v{of_row})) NOT IN ({known}) AND EXISTS (SELECT 1 FROM {target})"
+        sql = f"SELECT COUNT(*) AS n, MIN(r.value) AS example FROM ({rows}) r WHERE {lacking}"
+        found = self._service.rows(sql, values)[0]
+        return found["n"], found["example"]
+
+    def rename_account(self, old: str, new: str) -> int:
+        """Let every row of an account follow its new name, in one transaction; the number of rows of normalised tables.
+
+        Raises:
+            WarehouseError: when both names have rows in one table.
+        """
+        return rename_account(self._service, old, new) if self._has_meta() else 0
+
+    def read(self, table: str, *, columns: Sequence[str] = (), account: str | None = None) -> pl.DataFrame:
+        """The rows of a table, all columns unless some are named, one account's when given.
+
+        Raises:
+            WarehouseError: when there is no such table or column, or nothing was loaded yet.
+        """
+        self._check_exists()
+        values = Values()
+        where = "" if account is None else f" WHERE _account = {values.bind(account)}"
+        selected = ", ".join(map(identifier, columns)) or "*"
+        return _frame(self._service.arrow(f"SELECT {selected} FROM {self._place.table(table)}{where}", values))
+
+    def query(self, sql: str) -> pa.Table:
+        """The answer to one reading query; tables stand in the dataset, or, by the names of every warehouse, in ``torn``.
+
+        Raises:
+            WarehouseError: when it is no single query, or BigQuery finds it wrong.
+        """
+        self._check_exists()
+        own = self._own_names(sql)
+        if not sql.strip() or self._service.statement_type(own) != "SELECT":
+            message = "the text is not one query: give a single SELECT"
+            raise WarehouseError(message)
+        return self._service.arrow(own)
+
+    def fetches(self, endpoint: str | None = None) -> pl.DataFrame:
+        """``torn_meta.fetches``, oldest first; of one endpoint when given. Empty before the first load."""
+        if not self._has_meta():
+            return pl.DataFrame()
+        values = Values()
+        where = "" if endpoint is None else f"WHERE endpoint = {values.bind(endpoint)}"
+        return _frame(self._service.arrow(f"SELECT * FROM {self._place.meta_table('fetches')} {where} ORDER BY started, _fetch_id", values))
+
+    def quarantined(self, endpoint: str | None = None) -> list[QuarantineRow]:
+        """What could not be loaded, oldest fetch first; of one endpoint when given."""
+        return meta.quarantined(self._service, endpoint) if self._has_meta() else []
+
+    def status(self) -> list[EndpointStatus]:
+        """Where every endpoint stands, by endpoint and account. Empty before the first load."""
+        return meta.status(self._service) if self._has_meta() else []
+
+    def recorded_mode(self, table: str) -> StorageMode | None:
+        """The storage mode that the rows of a table were loaded in, ``None`` when there was no load."""
+        return meta.recorded_mode(self._service, table) if self._has_meta() else None
+
+    def _own_names(self, sql: str) -> str:
+        """A query that names tables as in every warehouse, with their names here."""
+        place = self._place
+        schemas = {"torn": f"`{place.project}`.`{place.dataset}`.", "torn_meta": f"`{place.project}`.`{place.meta}`."}
+        columns = f"(SELECT * REPLACE ('torn' AS table_schema) FROM `{place.project}`.`{place.dataset}`.INFORMATION_SCHEMA.COLUMNS)"
+        sql = _COLUMNS.sub(lambda found: f"{found[1]}{found[2]}{columns}", sql)
+        return _SCHEMAS.sub(lambda found: f"{found[1]}{found[2]}{schemas[found[3].lower()]}", sql)
+
+    def _has_meta(self) -> bool:
+        self._exists = self._exists or self._service.table(self._place.meta, "version") is not None
+        return self._exists
+
+    def _check_exists(self) -> None:
+        if not self._has_meta():
+            message = f"nothing was loaded into {self._place.project}.{self._place.dataset} yet: run `torn-pipeline materialize` first"
+            raise WarehouseError(message)
+
+
+def _frame(rows: pa.Table) -> pl.DataFrame:
+    frame = pl.from_arrow(rows)
+    assert isinstance(frame, pl.DataFrame)  # noqa: S101 - a table never becomes a Series
+    return frame.rename(logical)

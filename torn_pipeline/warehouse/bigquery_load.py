@@ -1,0 +1,381 @@
+"""Loads into BigQuery: staged rows, then one multi-statement transaction for all tables, the quarantine and the ledger.
+
+What is there is read first and decides what the transaction says: whether there is anything to replace, to skip, to
+correct. So that nobody writes in between, the transaction's job has an id made of the tables and of how many loads
+they had: of two writers that have read the same, the second finds the id taken, waits, and reads again. An
+ordinary load of new rows inserts and nothing more: BigQuery gives up one of two transactions that change one table.
+"""
+
+# ruff: noqa: S608 - names are quoted or fixed, values are bound
+
+from __future__ import annotations
+
+import json
+import re
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any
+from uuid import uuid4
+
+import polars as pl
+import stamina
+
+from torn_pipeline.errors import PipelineError, WarehouseBusy, WarehouseError
+from torn_pipeline.tables.table import ColumnType, Role, StorageMode, Table
+from torn_pipeline.warehouse import bigquery_meta as meta
+from torn_pipeline.warehouse.bigquery_service import Aborted, Stale, job_name
+from torn_pipeline.warehouse.bigquery_settle import BROKEN, QUARANTINE, Script, Settlement, Staged
+from torn_pipeline.warehouse.bigquery_staging import LOAD, StagedTable
+from torn_pipeline.warehouse.bigquery_tables import LiveTable, field_of, look, shape, widen
+from torn_pipeline.warehouse.protocol import Load, Receipt, TableReceipt
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from google.cloud import bigquery
+
+    from torn_pipeline.warehouse.bigquery_meta import Ledger
+    from torn_pipeline.warehouse.bigquery_service import Service
+
+__all__ = ["Writing", "writing"]
+
+_TRIES = 10  # of a transaction that others came before
+_EXPIRES = timedelta(days=1)
+_QUARANTINE_TYPES = {
+    **{name: ColumnType.TIMESTAMP if name in {"_fetched_at", "quarantined_at"} else ColumnType.TEXT for name in meta.QUARANTINE},
+    BROKEN: ColumnType.TEXT,
+}
+
+
+@contextmanager
+def writing(service: Service, tables: Sequence[Table] = (), run_id: str = "") -> Iterator[Writing]:
+    """What is written in one transaction; its files and staged tables are gone afterwards."""
+    with TemporaryDirectory(prefix="torn-bigquery-") as folder:
+        work = Writing(service, Path(folder), tables, run_id)
+        try:
+            yield work
+        finally:
+            work.clean()
+
+
+class Writing:
+    """Loads, in order, and everything that is known of them until they are written."""
+
+    def __init__(self, service: Service, folder: Path, tables: Sequence[Table], run_id: str) -> None:
+        self._service = service
+        self._place = service.place
+        self.folder = folder
+        self.call = uuid4().hex
+        self._run_id = run_id
+        self._tables = {table.name: table for table in tables}
+        self._loads: list[Load] = []
+        self._files: dict[str, StagedTable] = {}
+        self._staged: dict[str, bigquery.Table] = {}
+        self.ledger = meta.Ledger()
+
+    def add(self, load: Load) -> None:
+        """Take a load in; its batches are not read yet.
+
+        Raises:
+            WarehouseError: when it is of a fetch that is not complete, or of a mode that is not built.
+        """
+        _refuse(load)
+        self._loads.append(load)
+        self._tables |= {table.name: table for table in load.tables}
+
+    def take_quarantine(self, load: Load) -> None:
+        """Take in nothing of a load but its fetch and its quarantine."""
+        self._loads.append(load)
+        self.drain_quarantine()
+
+    def drain(self) -> None:
+        """Read the batches of the last load, then its quarantine, into files."""
+        load, number = self._loads[-1], len(self._loads) - 1
+        names = {table.name for table in load.tables}
+        for table in load.tables:
+            self.file(table.name, {column.name: column.type for column in table.columns})
+        for batch in load.batches:
+            for name, frame in batch.items():
+                if name not in names:
+                    message = f"a batch of {load.fetch.endpoint} has rows for table {name}, which the load does not name"
+                    raise WarehouseError(message)
+                self._files[name].add(frame, number)
+        self.drain_quarantine()
+
+    def drain_quarantine(self) -> None:
+        """Read the quarantine of the last load."""
+        load, number = self._loads[-1], len(self._loads) - 1
+        rows = meta.quarantine_rows(load)
+        if rows:
+            broken = _broken_keys(load)
+            frame = pl.DataFrame(
+                [row | {BROKEN: broken.get(str(row["key"]))} for row in rows], schema={n: _dtype(k) for n, k in _QUARANTINE_TYPES.items()}
+            )
+            self.file(QUARANTINE, _QUARANTINE_TYPES).add(frame, number)
+
+    def write(self, *, early: bool = False) -> list[Receipt]:
+        """Write what was taken in; with ``early`` the only load is read when it is clear that it is not skipped.
+
+        Raises:
+            WarehouseError: when a load cannot be written as it must; the tables are as they were.
+            WarehouseBusy: when others write the same tables all the time, or BigQuery is in trouble.
+        """
+        drained = not early
+        for attempt in self.attempts():
+            with attempt:
+                live = self.look()
+                skipped = self._skipped()
+                if not drained and not skipped[0]:
+                    self.drain()
+                    drained = True
+                return self._transaction(live, skipped)
+        raise AssertionError  # the last attempt raises
+
+    def write_quarantine(self) -> None:
+        """Write only the fetch's row and the quarantine of the only load."""
+        for attempt in self.attempts():
+            with attempt:
+                self.look(tables=False)
+                self.upload({})
+                script = Script()
+                settlement = self._settlement(script, 0, {})
+                settlement.fetch(self.ledger)
+                settlement.quarantine(self.ledger)
+                self._service.run(script.text(), script.values, job_name(self.call), self.call)
+
+    def clean(self) -> None:
+        """Drop the staged tables; what cannot be dropped now expires."""
+        for table in self._staged.values():
+            with suppress(PipelineError):
+                self._service.drop_table(table)
+
+    def attempts(self) -> Iterator[stamina.Attempt]:
+        """Tries, one after the other as long as others come before; with an error in the end."""
+        try:
+            yield from stamina.retry_context(
+                on=(Stale, Aborted), attempts=_TRIES, timeout=None, wait_initial=0.1, wait_max=10.0, wait_jitter=0.3
+            )
+        except (Stale, Aborted) as error:
+            message = f"others write {', '.join(self._tables)} in {self._place.project}.{self._place.dataset} all the time: try again later"
+            raise WarehouseBusy(message) from error
+
+    def file(self, name: str, contract: Mapping[str, ColumnType]) -> StagedTable:
+        """The rows that come for a table; ``contract`` has the types that columns must have."""
+        return self._files.setdefault(name, StagedTable(name, self.folder, contract))
+
+    # --- what is there --------------------------------------------------------------------------------------------
+
+    def look(self, *, tables: bool = True, strict: bool = True) -> dict[str, LiveTable]:
+        """Read the ledger, then the tables: a writer who comes between is noticed by the ledger."""
+        fetches = [load.fetch for load in self._loads]
+        ledger = meta.read_ledger(self._service, list(self._tables), fetches)
+        self.ledger = ledger = ledger or meta.migrate(self._service)
+        live = look(self._service, self._tables.values(), strict=strict) if tables else {}
+        gone = [name for name, one in live.items() if one.there is None and name in ledger.columns]
+        self._forget(gone)
+        return live
+
+    def _forget(self, tables: Sequence[str]) -> None:
+        """Take tables out of the ledger that are not there any more, before there are new ones of their name."""
+        if any(place[1] in tables for place in (*self.ledger.versions, *self.ledger.newest)) or self.ledger.modes.keys() & set(tables):
+            script = Script()
+            script.run(f"DELETE FROM {self._place.meta_table('loads')} WHERE table_name IN UNNEST({script.values.texts(tables)})")
+            self._service.run(script.text(), script.values, job_name(self.call, "forget", uuid4()), self.call)
+        self.ledger.forget(tables)
+
+    def _skipped(self) -> list[str]:
+        """Why each load must change no table, or empty; the ledger then has them all."""
+        ledger, reasons = self.ledger, []
+        after = meta.copy(ledger)
+        for load in self._loads:
+            _check_mode(load, after)
+            reasons.append(reason := _reason_to_skip(load, after))
+            if not reason:
+                after.note(load)
+        return reasons
+
+    # --- staging --------------------------------------------------------------------------------------------------
+
+    def upload(self, live: Mapping[str, LiveTable]) -> None:
+        """Stage every file that has rows, all at once."""
+        jobs = []
+        for name, file in self._files.items():
+            if name in self._staged or not file.rows:
+                continue
+            path = file.final(live[name].columns if name in live else {})
+            table = self._staged[name] = self._new_staged(name, file)
+            self._service.create_table(table)
+            with path.open("rb") as content:
+                jobs.append(self._service.upload(content, path.stat().st_size, table, job_name(self.call, name), self.call))
+        for job in jobs:
+            self._service.wait(job)
+
+    def _new_staged(self, name: str, file: StagedTable) -> bigquery.Table:
+        types = file.types | {LOAD: ColumnType.INTEGER}
+        fetch = self._loads[0].fetch.fetch_id if self._loads else "rebuild"
+        table_id = re.sub(r"\W+", "_", f"staged_{fetch}_{name}_{self.call[:8]}", flags=re.ASCII)
+        schema = [field_of(file.places.get(column, column), kind) for column, kind in types.items()]
+        table = self._service.new_table(self._place.meta, table_id, schema)
+        table.expires = datetime.now(UTC) + _EXPIRES
+        return table
+
+    def staged(self) -> dict[str, Staged]:
+        """What is staged by now."""
+        return {
+            name: Staged(self._place.meta_table(table.table_id), self._files[name].places, self._files[name].rows)
+            for name, table in self._staged.items()
+        }
+
+    def make_room(self, live: Mapping[str, LiveTable]) -> None:
+        """Let the tables have the columns that come."""
+        for name, file in self._files.items():
+            for kinds in file.kinds if name in live else ():
+                for column, kind in kinds.items():
+                    live[name].make_room(column, kind)
+
+    # --- the transaction ------------------------------------------------------------------------------------------
+
+    def _transaction(self, live: dict[str, LiveTable], skipped: list[str]) -> list[Receipt]:
+        self.make_room(live)
+        self.upload(live)
+        if widen(self._service, live, self.lane(), f"{self.call[:16]}-widen"):
+            raise Stale
+        shape(self._service, live)
+        script = Script()
+        said = self.record(script, live)
+        filled = {name for name, one in live.items() if one.has_rows}
+        settled: dict[int, Settlement] = {}
+        for number, (load, reason) in enumerate(zip(self._loads, skipped, strict=True)):
+            settlement = self._settlement(script, number, live)
+            if reason:
+                self._skip(script, settlement, load, reason)
+                continue
+            settled[number] = settlement
+            self._settle(settlement, number, filled)
+        if not script.statements:
+            return [Receipt(skipped=reason) for reason in skipped]
+        answer = self._service.run(script.text(), script.values, self.lane(), self.call)
+        counts = dict(zip(script.counters, answer[0]["counters"][1:], strict=True))
+        totals = {name: one.there.num_rows or 0 if one.there else 0 for name, one in live.items()}
+        return [
+            Receipt(skipped=reason) if reason else self._receipt(number, settled[number], counts, totals, said)
+            for number, reason in enumerate(skipped)
+        ]
+
+    def lane(self) -> str:
+        """The job that only one of the writers of these tables can have after the loads that they had."""
+        roots = sorted({table.root for table in self._tables.values()})
+        return job_name(self._place.project, self._place.dataset, self.ledger.born, *roots, self.ledger.sequence)
+
+    def _settlement(self, script: Script, number: int, live: Mapping[str, LiveTable]) -> Settlement:
+        return Settlement(script, self._place, self._loads[number], number, live, self.staged())
+
+    def _settle(self, settlement: Settlement, number: int, filled: set[str]) -> None:
+        load, ledger = self._loads[number], self.ledger
+        newer = ledger.last_started > meta.micros(load.fetch.fetched_at)
+        settlement.fetch(ledger)
+        settlement.rows(filled, newer_possible=newer)
+        settlement.quarantine(ledger)
+        if not load.partial:
+            settlement.ledger(ledger, {name: file.sizes[number] for name, file in self._files.items()})
+        ledger.note(load)
+        filled |= {name for name, file in self._files.items() if file.rows[number]}
+
+    def _skip(self, script: Script, settlement: Settlement, load: Load, reason: str) -> None:
+        if "newer" in reason:
+            settlement.fetch(self.ledger)
+            self.ledger.note_fetch(load.fetch)
+        settlement.release()
+        del script
+
+    def record(self, script: Script, live: Mapping[str, LiveTable]) -> dict[str, tuple[str, ...]]:
+        """Write down what is new of the tables' columns since that was done last; by table what is."""
+        bind, now = script.values.bind, datetime.now(UTC)
+        run_id = self._run_id or (self._loads[0].run_id if self._loads else "")
+        said, rows = {}, []
+        for name, one in live.items():
+            version, recorded = self.ledger.columns.get(name, (0, None))
+            found = one.changes(None if one.there is None else recorded)
+            said[name] = tuple(change for change, _ in found)
+            rows += [
+                f"({bind(name)}, {version + place}, {bind(json.dumps(columns))}, {bind(change)}, {bind(run_id)}, {bind(now, 'TIMESTAMP')})"
+                for place, (change, columns) in enumerate(found, start=1)
+            ]
+        if rows:
+            table = self._place.meta_table("schema_versions")
+            script.run(f"INSERT INTO {table} (table_name, version, columns, change, run_id, changed_at) VALUES {', '.join(rows)}")
+        return said
+
+    def _receipt(
+        self, number: int, settled: Settlement, counts: Mapping[str, int], totals: dict[str, int], changes: Mapping[str, tuple[str, ...]]
+    ) -> Receipt:
+        tables = {}
+        for table in self._loads[number].tables:
+            file = self._files[table.name]
+            rows = file.rows[number] - counts.get(settled.dropped.get(table.name, ""), 0)
+            deleted = counts.get(settled.deleted.get(table.name, ""), 0)
+            totals[table.name] += rows - deleted
+            tables[table.name] = TableReceipt(
+                rows=rows, deleted=deleted, total=totals[table.name], bytes=file.sizes[number], changes=changes.get(table.name, ())
+            )
+        kept = sum(counts[counter] for name, counter in settled.dropped.items() if self._tables[name].root == name)
+        return Receipt(tables=tables, kept_newer=kept)
+
+
+def _refuse(load: Load) -> None:
+    fetch = load.fetch
+    if not fetch.complete:
+        message = f"fetch {fetch.fetch_id} of {fetch.endpoint} is not complete and is never loaded: fetch {fetch.endpoint} again"
+        raise WarehouseError(message)
+    if load.mode not in {StorageMode.APPEND, StorageMode.REPLACE, StorageMode.UPSERT}:
+        message = f"storage_mode {load.mode} of {fetch.endpoint} is not built yet for BigQuery: use append, replace or upsert"
+        raise WarehouseError(message)
+    if load.window is not None and load.mode is StorageMode.REPLACE:
+        message = (
+            f"fetch {fetch.fetch_id} of {fetch.endpoint} is of a time window, which storage_mode replace does not know in BigQuery yet: "
+            "use append or upsert"
+        )
+        raise WarehouseError(message)
+
+
+def _check_mode(load: Load, ledger: Ledger) -> None:
+    other = ledger.other_mode(load)
+    if other is not None:
+        table, mode = other
+        message = (
+            f"table {table} was loaded with storage_mode {mode} and {load.fetch.endpoint} now says {load.mode}: "
+            f"rebuild it with `torn-pipeline replay {load.fetch.endpoint} --rebuild`, or set the mode back"
+        )
+        raise WarehouseError(message)
+
+
+def _reason_to_skip(load: Load, ledger: Ledger) -> str:
+    if not load.partial and ledger.loaded_version(load) == load.contract_version:
+        return f"fetch {load.fetch.fetch_id} is already loaded under this contract"
+    newer = ledger.newer_fetch(load) if load.mode is StorageMode.REPLACE else None
+    if newer is not None:
+        began = datetime.fromtimestamp(newer[0] / 1_000_000, UTC)
+        return f"a newer fetch is already loaded: {newer[1]} of {began:%Y-%m-%d %H:%M:%S} UTC"
+    return ""
+
+
+def _broken_keys(load: Load) -> dict[str, str]:
+    """By key as it came: the root's key as a JSON array of texts, with what every row of the fetch has in common filled in."""
+    roots = {table.name: table for table in load.tables if table.root == table.name}
+    found = {}
+    for item in load.quarantined:
+        root = roots.get(item.root)
+        if root is None:
+            continue
+        common: dict[str, Any] = dict(load.fetch.path_ids)
+        common |= {column.name: load.fetch.account for column in root.columns if column.role is Role.ACCOUNT}
+        key = common | json.loads(item.key or "{}")
+        if all(key.get(name) is not None for name in root.root_key):
+            found[item.key] = json.dumps([str(key[name]) for name in root.root_key])
+    return found
+
+
+def _dtype(kind: ColumnType) -> pl.DataType:
+    return pl.Datetime("us", "UTC") if kind is ColumnType.TIMESTAMP else pl.String()

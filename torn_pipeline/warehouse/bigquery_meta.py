@@ -1,0 +1,454 @@
+"""The platform's own tables in BigQuery, ``<dataset>_meta``: their shape, its versions, what is read from them and written to them.
+
+An ordinary load only inserts here: BigQuery gives up one of two transactions that change or delete rows of one table.
+"""
+
+# ruff: noqa: S608 - names are quoted or fixed, values are bound
+
+from __future__ import annotations
+
+import hashlib
+import json
+from copy import deepcopy
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from google.api_core.exceptions import NotFound
+
+from torn_pipeline.errors import WarehouseError
+from torn_pipeline.tables.table import StorageMode
+from torn_pipeline.warehouse.bigquery_sql import Values
+from torn_pipeline.warehouse.protocol import EndpointStatus, QuarantineRow
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from torn_pipeline.landing.fetch import Fetch
+    from torn_pipeline.warehouse.bigquery_service import Place, Service
+    from torn_pipeline.warehouse.protocol import Load, Quarantined
+
+__all__ = [
+    "MIGRATIONS",
+    "QUARANTINE",
+    "Ledger",
+    "Slice",
+    "fetch_ids_of_slice",
+    "fetch_written",
+    "migrate",
+    "quarantine_rows",
+    "quarantined",
+    "read_ledger",
+    "record_fetch",
+    "recorded_mode",
+    "slice_of",
+    "status",
+]
+
+MIGRATIONS: tuple[tuple[str, ...], ...] = (
+    (
+        """CREATE TABLE IF NOT EXISTS {meta}fetches (
+            _fetch_id STRING, endpoint STRING, account STRING, path STRING, params STRING, path_ids STRING,
+            window_from TIMESTAMP, window_to TIMESTAMP, pages INT64, `rows` INT64, repeated INT64, complete BOOL,
+            started TIMESTAMP, ended TIMESTAMP, error STRING, _raw_ids STRING)""",
+        """CREATE TABLE IF NOT EXISTS {meta}loads (
+            load_id INT64, _fetch_id STRING, table_name STRING, slice STRING, contract_version STRING, _fetched_at TIMESTAMP,
+            mode STRING, `rows` INT64, bytes INT64, run_id STRING, loaded_at TIMESTAMP)""",
+        """CREATE TABLE IF NOT EXISTS {meta}schema_versions (
+            table_name STRING, version INT64, columns STRING, change STRING, run_id STRING, changed_at TIMESTAMP)""",
+        """CREATE TABLE IF NOT EXISTS {meta}quarantine (
+            quarantine_id STRING, endpoint STRING, account STRING, table_name STRING, root_table STRING, `key` STRING,
+            json_path STRING, reason STRING, raw STRING, _raw_id STRING, _fetch_id STRING, _fetched_at TIMESTAMP,
+            run_id STRING, quarantined_at TIMESTAMP)""",
+        "CREATE TABLE IF NOT EXISTS {meta}version (version INT64, applied_at TIMESTAMP)",
+    ),
+)
+"""What each version adds to the one before; never changed once released. Every statement can be run again."""
+
+QUARANTINE = (
+    "quarantine_id",
+    "endpoint",
+    "account",
+    "table_name",
+    "root_table",
+    "key",
+    "json_path",
+    "reason",
+    "raw",
+    "_raw_id",
+    "_fetch_id",
+    "_fetched_at",
+    "run_id",
+    "quarantined_at",
+)
+"""The columns of the quarantine, all text but the moments."""
+
+Slice = tuple[str, str | None, str]
+"""What a replacement replaces: endpoint, account (``None`` for a global endpoint) and path ids as JSON."""
+
+_FETCH = {
+    "_fetch_id": "STRING",
+    "endpoint": "STRING",
+    "account": "STRING",
+    "path": "STRING",
+    "params": "STRING",
+    "path_ids": "STRING",
+    "window_from": "TIMESTAMP",
+    "window_to": "TIMESTAMP",
+    "pages": "INT64",
+    "rows": "INT64",
+    "repeated": "INT64",
+    "complete": "BOOL",
+    "started": "TIMESTAMP",
+    "ended": "TIMESTAMP",
+    "error": "STRING",
+    "_raw_ids": "STRING",
+}
+
+
+@dataclass(slots=True)
+class Ledger:
+    """What a load has to know of the loads before it; kept up to date while several are written in one transaction.
+
+    ``born`` tells this warehouse from one that had its name before; ``sequence`` is the last ``load_id`` of the
+    tables asked for. Moments are microseconds since 1970. ``columns`` has by table the number of its last version,
+    and its columns' types as words.
+    """
+
+    born: int = 0
+    sequence: int = 0
+    modes: dict[str, str] = field(default_factory=dict)
+    versions: dict[tuple[str, str], tuple[int, str]] = field(default_factory=dict)
+    """By fetch and table: the last load's id and contract version."""
+    newest: dict[tuple[Slice, str], tuple[int, str]] = field(default_factory=dict)
+    """By slice and table: when the newest fetch that was loaded began, and which it was."""
+    loaded: set[tuple[str, str, str]] = field(default_factory=set)
+    """Fetch, table and contract version of every load of these fetches."""
+    fetches: dict[str, dict[str, Any]] = field(default_factory=dict)
+    quarantined: set[str] = field(default_factory=set)
+    last_started: int = 0
+    columns: dict[str, tuple[int, dict[str, str]]] = field(default_factory=dict)
+
+    def forget(self, tables: Iterable[str]) -> None:
+        """Take the loads of tables out that are not there any more."""
+        gone = set(tables)
+        self.modes = {name: mode for name, mode in self.modes.items() if name not in gone}
+        self.versions = {place: found for place, found in self.versions.items() if place[1] not in gone}
+        self.newest = {place: found for place, found in self.newest.items() if place[1] not in gone}
+        self.loaded = {place for place in self.loaded if place[1] not in gone}
+
+    def loaded_version(self, load: Load) -> str | None:
+        """The contract version that this fetch was last loaded under, ``None`` unless all of the load's tables have it."""
+        found = {self.versions.get((load.fetch.fetch_id, table.name), (0, None))[1] for table in load.tables}
+        return found.pop() if len(found) == 1 else None
+
+    def other_mode(self, load: Load) -> tuple[str, str] | None:
+        """A table of the load, and its mode, whose rows came in another mode than the load's."""
+        for table in load.tables:
+            if self.modes.get(table.name, load.mode.value) != load.mode.value:
+                return table.name, self.modes[table.name]
+        return None
+
+    def newer_fetch(self, load: Load) -> tuple[int, str] | None:
+        """The newest fetch of the same slice that was loaded into one of the tables, if it is newer than this one."""
+        own = slice_of(load)
+        found = [
+            at
+            for (where, table), at in self.newest.items()
+            if table in {one.name for one in load.tables} and where[0] == own[0] and where[2] == own[2] and own[1] in {None, where[1]}
+        ]
+        newest = max(found, default=(0, ""))
+        return newest if newest[0] > micros(load.fetch.fetched_at) else None
+
+    def note(self, load: Load) -> None:
+        """Let a load be one of those before the next."""
+        fetch, began = load.fetch, micros(load.fetch.fetched_at)
+        self.note_fetch(fetch)
+        if load.partial:
+            return
+        for table in load.tables:
+            self.sequence += 1
+            self.modes[table.name] = load.mode.value
+            self.versions[fetch.fetch_id, table.name] = (self.sequence, load.contract_version)
+            self.loaded.add((fetch.fetch_id, table.name, load.contract_version))
+            where = (fetch.endpoint, fetch.account, canonical(fetch.path_ids)), table.name
+            self.newest[where] = max(self.newest.get(where, (0, "")), (began, fetch.fetch_id))
+
+    def note_fetch(self, fetch: Fetch) -> None:
+        """Let a fetch be known as it is."""
+        self.fetches[fetch.fetch_id] = _plain(fetch)
+        self.last_started = max(self.last_started, micros(fetch.fetched_at))
+
+    def knows(self, fetch: Fetch) -> bool:
+        """Whether the row of a fetch is there as it should be."""
+        return self.fetches.get(fetch.fetch_id) == _plain(fetch)
+
+
+def copy(ledger: Ledger) -> Ledger:
+    """The same, to be changed by itself."""
+    return deepcopy(ledger)
+
+
+def migrate(service: Service) -> Ledger:
+    """Create the datasets, and bring the platform's tables to the version of this code; what they then say: nothing."""
+    service.ensure_datasets()
+    meta = f"`{service.place.project}`.`{service.place.meta}`."
+    version = service.place.meta_table("version")
+    for number, statements in enumerate(MIGRATIONS, start=1):
+        done = f"""INSERT INTO {version} (version, applied_at) SELECT n, CURRENT_TIMESTAMP() FROM (SELECT {number} AS n)
+            WHERE NOT EXISTS (SELECT 1 FROM {version} WHERE version = {number})"""
+        service.rows(";\n".join([*(statement.format(meta=meta) for statement in statements), done]))
+    born = service.rows(f"SELECT UNIX_MICROS(MIN(applied_at)) AS born FROM {version}")[0]["born"]
+    return Ledger(born=born)
+
+
+def read_ledger(service: Service, tables: Sequence[str], fetches: Sequence[Fetch]) -> Ledger | None:
+    """What there is to know before these fetches are loaded into these tables; ``None`` when there are no platform's tables.
+
+    Raises:
+        WarehouseError: when they were written by a newer version of this package.
+    """
+    values = Values()
+    try:
+        rows = service.rows(_ledger_query(service.place, values, tables, fetches), values)
+    except WarehouseError as error:
+        if isinstance(error.__cause__, NotFound):
+            return None
+        raise
+    ledger = Ledger()
+    for row in rows:
+        _take(ledger, row["kind"], json.loads(row["value"]))
+    return ledger
+
+
+def _ledger_query(place: Place, values: Values, tables: Sequence[str], fetches: Sequence[Fetch]) -> str:
+    ids, names = values.texts([fetch.fetch_id for fetch in fetches]), values.texts(tables)
+    endpoints = values.texts(sorted({fetch.endpoint for fetch in fetches}))
+    slices = values.texts(sorted({canonical(fetch.path_ids) for fetch in fetches}))
+    moments = ", ".join(
+        f"UNIX_MICROS({name}) AS {name}" if kind == "TIMESTAMP" else f"`{name}` AS `{name}`" for name, kind in _FETCH.items()
+    )
+    parts = {
+        "version": f"MAX(version) AS version, UNIX_MICROS(MIN(applied_at)) AS born) AS value FROM {place.meta_table('version')}",
+        "last": "UNIX_MICROS(MAX(started)) AS started) AS value FROM known",
+        "fetch": f"{moments}) AS value FROM known WHERE _fetch_id IN UNNEST({ids})",
+        "mode": f"table_name AS t, MAX_BY(mode, load_id) AS m, MAX(load_id) AS i) AS value FROM written "
+        f"WHERE table_name IN UNNEST({names}) GROUP BY table_name",
+        "load": f"load_id AS i, _fetch_id AS f, table_name AS t, contract_version AS v) AS value FROM written "
+        f"WHERE _fetch_id IN UNNEST({ids})",
+        "newest": f"""endpoint AS e, account AS a, path_ids AS p, table_name AS t,
+            UNIX_MICROS(MAX(_fetched_at)) AS at, MAX_BY(l._fetch_id, _fetched_at) AS f) AS value
+            FROM written l JOIN known k ON l._fetch_id = k._fetch_id
+            WHERE endpoint IN UNNEST({endpoints}) AND path_ids IN UNNEST({slices}) GROUP BY endpoint, account, path_ids, table_name""",
+        "quarantined": f"_fetch_id AS f) AS value FROM {place.meta_table('quarantine')} "
+        f"WHERE _fetch_id IN UNNEST({ids}) GROUP BY _fetch_id",
+        "columns": f"table_name AS t, MAX(version) AS n, MAX_BY(columns, version) AS c) AS value "
+        f"FROM {place.meta_table('schema_versions')} WHERE table_name IN UNNEST({names}) GROUP BY table_name",
+    }
+    common = f"""WITH known AS (SELECT * FROM {place.meta_table("fetches")}),
+        written AS (SELECT * FROM {place.meta_table("loads")} WHERE table_name IN UNNEST({names}) OR _fetch_id IN UNNEST({ids}))"""
+    return f"{common}\n" + "\nUNION ALL ".join(
+        f"SELECT '{kind}' AS kind, TO_JSON_STRING(STRUCT({part.replace(') AS value', ')) AS value', 1)}" for kind, part in parts.items()
+    )
+
+
+def _take(ledger: Ledger, kind: str, row: dict[str, Any]) -> None:
+    match kind:
+        case "version":
+            if row["version"] > len(MIGRATIONS):
+                message = f"torn_meta has version {row['version']} and this torn-pipeline knows {len(MIGRATIONS)}: upgrade torn-pipeline"
+                raise WarehouseError(message)
+            ledger.born = int(row["born"])
+        case "mode":
+            ledger.modes[row["t"]] = row["m"]
+            ledger.sequence = max(ledger.sequence, row["i"])
+        case "load":
+            ledger.loaded.add((row["f"], row["t"], row["v"]))
+            place = row["f"], row["t"]
+            ledger.versions[place] = max(ledger.versions.get(place, (0, "")), (row["i"], row["v"]))
+        case "newest":
+            ledger.newest[(row["e"], row["a"], row["p"]), row["t"]] = (int(row["at"]), row["f"])
+        case "fetch":
+            ledger.fetches[row["_fetch_id"]] = {
+                name: None if row.get(name) is None else int(row[name]) if kind == "TIMESTAMP" else row[name]
+                for name, kind in _FETCH.items()
+            }
+        case "last":
+            ledger.last_started = int(row["started"] or 0)
+        case "quarantined":
+            ledger.quarantined.add(row["f"])
+        case "columns":
+            ledger.columns[row["t"]] = (row["n"], json.loads(row["c"]))
+
+
+def recorded_mode(service: Service, table: str) -> StorageMode | None:
+    """The storage mode of the last load into a table."""
+    values = Values()
+    sql = f"SELECT mode FROM {service.place.meta_table('loads')} WHERE table_name = {values.bind(table)} ORDER BY load_id DESC LIMIT 1"
+    found = service.rows(sql, values)
+    return StorageMode(found[0]["mode"]) if found else None
+
+
+def slice_of(load: Load) -> Slice:
+    """The slice that a load belongs to."""
+    fetch = load.fetch
+    return fetch.endpoint, None if load.shared_scope else fetch.account, canonical(fetch.path_ids)
+
+
+def fetch_ids_of_slice(place: Place, load: Load, values: Values) -> str:
+    """A query for the fetches of the load's slice."""
+    endpoint, account, path_ids = slice_of(load)
+    of_account = "" if account is None else f" AND account = {values.bind(account)}"
+    return (
+        f"SELECT _fetch_id FROM {place.meta_table('fetches')} "
+        f"WHERE endpoint = {values.bind(endpoint)} AND path_ids = {values.bind(path_ids)}{of_account}"
+    )
+
+
+def fetch_written(place: Place, fetch: Fetch, values: Values, *, known: bool) -> list[str]:
+    """Statements that write the row of a fetch, in place of what there is when it is ``known``."""
+    row = _plain(fetch) | {
+        "started": fetch.fetched_at,
+        "ended": fetch.ended_at,
+        "window_from": fetch.window_from,
+        "window_to": fetch.window_to,
+    }
+    bound = ", ".join(values.bind(row[name], kind) for name, kind in _FETCH.items())
+    names = ", ".join(f"`{name}`" for name in _FETCH)
+    table = place.meta_table("fetches")
+    gone = [f"DELETE FROM {table} WHERE _fetch_id = {values.bind(fetch.fetch_id)}"] if known else []
+    return [*gone, f"INSERT INTO {table} ({names}) VALUES ({bound})"]
+
+
+def record_fetch(service: Service, fetch: Fetch) -> None:
+    """Write or rewrite the row of a fetch."""
+    values = Values()
+    delete, insert = fetch_written(service.place, fetch, values, known=True)
+    exists = f"EXISTS (SELECT 1 FROM {service.place.meta_table('fetches')} WHERE _fetch_id = {values.bind(fetch.fetch_id)})"
+    service.rows(f"IF {exists} THEN BEGIN TRANSACTION; {delete}; {insert}; COMMIT TRANSACTION; ELSE {insert}; END IF", values)
+
+
+def quarantine_rows(load: Load) -> list[dict[str, Any]]:
+    """The load's quarantine, each value once."""
+    fetch, now = load.fetch, datetime.now(UTC)
+    items = {_quarantine_id(fetch, item): item for item in load.quarantined}
+    return [
+        {
+            "quarantine_id": quarantine_id,
+            "endpoint": fetch.endpoint,
+            "account": fetch.account,
+            "table_name": item.table,
+            "root_table": item.root,
+            "key": item.key,
+            "json_path": item.json_path,
+            "reason": item.reason,
+            "raw": item.raw,
+            "_raw_id": item.raw_id,
+            "_fetch_id": fetch.fetch_id,
+            "_fetched_at": fetch.fetched_at,
+            "run_id": load.run_id,
+            "quarantined_at": now,
+        }
+        for quarantine_id, item in items.items()
+    ]
+
+
+def quarantined(service: Service, endpoint: str | None) -> list[QuarantineRow]:
+    """The quarantine, oldest fetch first."""
+    values = Values()
+    where = "" if endpoint is None else f"WHERE endpoint = {values.bind(endpoint)}"
+    sql = f"SELECT * FROM {service.place.meta_table('quarantine')} {where} ORDER BY _fetched_at, _fetch_id, quarantine_id"
+    return [
+        QuarantineRow(
+            table=row["table_name"],
+            root=row["root_table"],
+            key=row["key"],
+            json_path=row["json_path"],
+            reason=row["reason"],
+            raw=row["raw"],
+            raw_id=row["_raw_id"],
+            quarantine_id=row["quarantine_id"],
+            endpoint=row["endpoint"],
+            account=row["account"],
+            fetch_id=row["_fetch_id"],
+            fetched_at=row["_fetched_at"],
+            run_id=row["run_id"],
+            quarantined_at=row["quarantined_at"],
+        )
+        for row in service.rows(sql, values)
+    ]
+
+
+def status(service: Service) -> list[EndpointStatus]:
+    """Where every endpoint stands, by endpoint and account."""
+    place = service.place
+    fetches, loads = place.meta_table("fetches"), place.meta_table("loads")
+    there = set(service.tables())
+    known = service.rows(
+        f"""SELECT f.endpoint, f.account, MAX(IF(f.complete, started, NULL)) AS fetched_at,
+            MAX_BY(f._fetch_id, IF(f.complete, f.started, NULL)) AS fetch_id, ANY_VALUE(q.n) AS quarantined,
+            (SELECT TO_JSON_STRING(ARRAY_AGG(DISTINCT table_name)) FROM {loads}) AS tables
+        FROM {fetches} f LEFT JOIN
+            (SELECT endpoint, account, COUNT(*) AS n FROM {place.meta_table("quarantine")} GROUP BY endpoint, account) q
+            ON f.endpoint = q.endpoint AND f.account = q.account
+        GROUP BY f.endpoint, f.account ORDER BY f.endpoint, f.account"""
+    )
+    tables = sorted(there.intersection(json.loads(known[0]["tables"]) or ())) if known and known[0]["tables"] else []
+    counts = [
+        f"SELECT {number} AS place, endpoint, account, COUNT(*) AS n FROM {place.table(table)} t "
+        f"JOIN {fetches} f ON t._fetch_id = f._fetch_id GROUP BY endpoint, account"
+        for number, table in enumerate(tables)
+    ]
+    rows: dict[tuple[str, str], dict[str, int]] = {}
+    for row in service.rows("\nUNION ALL ".join(counts) + " ORDER BY place") if counts else []:
+        rows.setdefault((row["endpoint"], row["account"]), {})[tables[row["place"]]] = row["n"]
+    return [
+        EndpointStatus(
+            endpoint=row["endpoint"],
+            account=row["account"],
+            fetch_id=row["fetch_id"] if row["fetched_at"] else None,
+            fetched_at=row["fetched_at"],
+            rows=rows.get((row["endpoint"], row["account"]), {}),
+            quarantined=row["quarantined"] or 0,
+        )
+        for row in known
+    ]
+
+
+def canonical(value: Mapping[str, object]) -> str:
+    """A mapping as JSON, always in the same order."""
+    return json.dumps(dict(value), sort_keys=True)
+
+
+def micros(moment: datetime) -> int:
+    """A moment as microseconds since 1970."""
+    since = moment - datetime(1970, 1, 1, tzinfo=UTC)
+    return (since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds
+
+
+def _plain(fetch: Fetch) -> dict[str, Any]:
+    """A fetch's row, its moments as microseconds."""
+    return {
+        "_fetch_id": fetch.fetch_id,
+        "endpoint": fetch.endpoint,
+        "account": fetch.account,
+        "path": fetch.path,
+        "params": canonical(fetch.params),
+        "path_ids": canonical(fetch.path_ids),
+        "window_from": fetch.window_from and micros(fetch.window_from),
+        "window_to": fetch.window_to and micros(fetch.window_to),
+        "pages": len(fetch.pages),
+        "rows": fetch.rows,
+        "repeated": fetch.repeated,
+        "complete": fetch.complete,
+        "started": micros(fetch.fetched_at),
+        "ended": micros(fetch.ended_at),
+        "error": fetch.error,
+        "_raw_ids": json.dumps([page.raw_id for page in fetch.pages]),
+    }
+
+
+def _quarantine_id(fetch: Fetch, item: Quarantined) -> str:
+    """Sixteen hex digits: the same for the same value of the same fetch, whatever is said to be wrong with it."""
+    parts = (fetch.fetch_id, item.root, item.key, item.table, item.json_path, item.raw_id)
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:16]

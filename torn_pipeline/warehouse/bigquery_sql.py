@@ -1,0 +1,73 @@
+"""Names, keys and bound values as BigQuery's SQL wants them."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+from google.cloud.bigquery.query import ArrayQueryParameter, ScalarQueryParameter
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+__all__ = ["Values", "identifier", "key_of", "key_of_texts", "logical", "physical"]
+
+_FORBIDDEN = re.compile(r"[\x00-\x1f\x7f!\"$()*,./;?@\[\\\]^`{}~]")
+_ENCODED = re.compile(r"_u([0-9a-f]{4})_")
+_KINDS = {bool: "BOOL", int: "INT64", float: "FLOAT64", str: "STRING"}
+
+
+def physical(column: str) -> str:
+    """A column's name in BigQuery: its own, with the characters that BigQuery refuses in one written as ``_u0022_``."""
+    return _FORBIDDEN.sub(lambda found: f"_u{ord(found[0]):04x}_", column)
+
+
+def logical(column: str) -> str:
+    """The column's own name again."""
+    return _ENCODED.sub(lambda found: chr(int(found[1], 16)), column)
+
+
+def identifier(column: str) -> str:
+    """A column's name, quoted."""
+    return f"`{physical(column)}`"
+
+
+def key_of(alias: str, columns: Sequence[str]) -> str:
+    """A key as one text: an equality that joins fast, holds for nulls too, and for keys of no column.
+
+    Two keys of the same types, whatever their columns are called, give the same text when they are the same.
+    """
+    return _key([f"{alias}.{identifier(column)}" for column in columns])
+
+
+def key_of_texts(array: str, types: Sequence[str]) -> str:
+    """The same text from a JSON array of texts, of these BigQuery types; what is no value of its type is null."""
+    return _key([f"SAFE_CAST(JSON_VALUE({array}, '$[{place}]') AS {name})" for place, name in enumerate(types)])
+
+
+def _key(parts: Sequence[str]) -> str:
+    return f"TO_JSON_STRING(STRUCT({', '.join(f'{part} AS k{place}' for place, part in enumerate(parts)) or 'TRUE AS present'}))"
+
+
+class Values:
+    """The values that a statement's parameters are bound to."""
+
+    def __init__(self) -> None:
+        self.parameters: list[ScalarQueryParameter | ArrayQueryParameter] = []
+
+    def bind(self, value: Any, kind: str = "") -> str:  # noqa: ANN401 - any value of a column
+        """The name that stands for a value in the text; ``kind`` is its BigQuery type where the value does not tell it."""
+        name = f"p{len(self.parameters)}"
+        self.parameters.append(ScalarQueryParameter(name, kind or _KINDS[type(value)], value))
+        return f"@{name}"
+
+    def moment(self, value: object) -> str:
+        """The name that stands for a moment."""
+        return self.bind(value, "TIMESTAMP")
+
+    def texts(self, values: Sequence[str]) -> str:
+        """The name that stands for an array of texts."""
+        name = f"p{len(self.parameters)}"
+        self.parameters.append(ArrayQueryParameter(name, "STRING", list(values)))
+        return f"@{name}"

@@ -1,0 +1,167 @@
+"""Rows on their way to BigQuery: a Parquet file a table, written as the batches come, so that memory stays flat."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import polars as pl
+from pyarrow.parquet import ParquetFile, ParquetWriter
+
+from torn_pipeline.errors import WarehouseError
+from torn_pipeline.tables.table import ColumnType
+from torn_pipeline.warehouse.bigquery_tables import wider
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from pathlib import Path
+
+    import pyarrow as pa
+
+__all__ = ["DTYPES", "LOAD", "StagedTable"]
+
+DTYPES: Mapping[ColumnType, pl.DataType] = {
+    ColumnType.INTEGER: pl.Int64(),
+    ColumnType.FLOAT: pl.Float64(),
+    ColumnType.BOOLEAN: pl.Boolean(),
+    ColumnType.TEXT: pl.String(),
+    ColumnType.TIMESTAMP: pl.Datetime("us", "UTC"),
+}
+LOAD = "_load"
+"""The column that tells which of several loads a staged row belongs to."""
+
+_TYPES = {dtype: kind for kind, dtype in DTYPES.items()}
+_PIECE = 65_536  # rows of a file that are in memory at once when it is written anew
+
+Types = dict[str, ColumnType]
+
+
+@dataclass(slots=True)
+class _Part:
+    """A file, and the types of the columns that all of its rows have."""
+
+    types: Types
+    path: Path
+
+
+@dataclass(slots=True)
+class StagedTable:
+    """The rows of one table. In the files its columns are called ``c0``, ``c1`` …, as BigQuery takes not every name.
+
+    ``contract`` has the types that columns must have; others may come as they like. ``rows`` and ``sizes`` (bytes in
+    memory) count by load.
+    """
+
+    name: str
+    folder: Path
+    contract: Mapping[str, ColumnType]
+    places: dict[str, str] = field(default_factory=dict)
+    rows: Counter[int] = field(default_factory=Counter)
+    sizes: Counter[int] = field(default_factory=Counter)
+    types: Types = field(default_factory=dict)
+    """The columns' types in the one file of :meth:`final`."""
+    _parts: list[_Part] = field(default_factory=list)
+    _writer: ParquetWriter | None = None
+
+    def add(self, frame: pl.DataFrame, number: int) -> None:
+        """Add the rows of a batch of the load of that number.
+
+        Raises:
+            WarehouseError: when the frame has a column of a type that no table has, or not the contract's.
+        """
+        types = {name: self._type(name, dtype) for name, dtype in frame.schema.items()}
+        for name in types:
+            self.places.setdefault(name, f"c{len(self.places)}")
+        if not self._parts or self._parts[-1].types != types:
+            self.close()
+            self._parts.append(_Part(types, self.folder / f"{self.name}.{len(self._parts)}.parquet"))
+        if frame.height:
+            self.rows[number] += frame.height
+            self.sizes[number] += int(frame.estimated_size())
+            self._write(frame, number)
+
+    def close(self) -> None:
+        """End the file that is being written."""
+        if self._writer is not None:
+            self._writer.close()
+            self._writer = None
+
+    @property
+    def kinds(self) -> list[Types]:
+        """The types of the columns as they came, whenever they came in others than before."""
+        return [part.types for part in self._parts]
+
+    def final(self, there: Mapping[str, ColumnType | str]) -> Path:
+        """One file of all rows, every column of the type that it has when all have been taken into a table that is ``there``.
+
+        A value goes through every type that its column has on the way: 1, widened to a float and then to text, is "1.0".
+        """
+        self.close()
+        ways = self._ways(there)
+        self.types = ways[-1]
+        if len(self._parts) == 1 and self._parts[0].types == ways[-1]:
+            return self._parts[0].path
+        path = self.folder / f"{self.name}.all.parquet"
+        writer = None
+        for number, part in enumerate(self._parts):
+            for piece in _pieces(part.path):
+                rows = self._widened(piece, part, ways[number:]).to_arrow(compat_level=pl.CompatLevel.oldest())
+                writer = writer or _writer(path, rows.schema)
+                writer.write_table(rows)
+        if writer is not None:
+            writer.close()
+        return path
+
+    def _ways(self, there: Mapping[str, ColumnType | str]) -> list[Types]:
+        """The columns' types after each part."""
+        now: Types = {name: ColumnType(kind) for name, kind in there.items() if name in self.places}
+        ways = []
+        for part in self._parts:
+            now |= {name: wider(now.get(name, kind), kind) for name, kind in part.types.items()}
+            ways.append({name: now[name] for name in self.places if name in now})
+        return ways
+
+    def _widened(self, piece: pl.DataFrame, part: _Part, ways: list[Types]) -> pl.DataFrame:
+        columns = []
+        for name, kind in ways[-1].items():
+            place = self.places[name]
+            if name not in part.types:
+                columns.append(pl.lit(None, DTYPES[kind]).alias(place))
+                continue
+            column = pl.col(place)
+            for way in ways:
+                column = column.cast(DTYPES[way[name]])
+            columns.append(column)
+        return piece.select(*columns, LOAD)
+
+    def _type(self, name: str, dtype: pl.DataType) -> ColumnType:
+        kind = _TYPES.get(dtype)
+        if kind is None or self.contract.get(name, kind) is not kind:
+            expected = self.contract.get(name) or "one of " + ", ".join(_TYPES.values())
+            message = f"column {name} for table {self.name} comes as {dtype} and must be {expected}"
+            raise WarehouseError(message)
+        return kind
+
+    def _write(self, frame: pl.DataFrame, number: int) -> None:
+        placed = frame.rename(self.places, strict=False).with_columns(pl.lit(number, pl.Int64).alias(LOAD))
+        rows = placed.to_arrow(compat_level=pl.CompatLevel.oldest())
+        if self._writer is None:
+            self._writer = _writer(self._parts[-1].path, rows.schema)
+        self._writer.write_table(rows)
+
+
+def _writer(path: Path, schema: pa.Schema) -> ParquetWriter:
+
+    return ParquetWriter(path, schema, compression="zstd")
+
+
+def _pieces(path: Path) -> Iterator[pl.DataFrame]:
+
+    if not path.exists():
+        return
+    with ParquetFile(path) as file:
+        for batch in file.iter_batches(_PIECE):
+            frame = pl.from_arrow(batch)
+            assert isinstance(frame, pl.DataFrame)  # noqa: S101 - a batch never becomes a Series
+            yield frame

@@ -1,0 +1,171 @@
+"""A BigQuery server on loopback, in a virtual environment of its own.
+
+``local-bigquery`` wants Python 3.13 or newer and another DuckDB than ours. The environment is made once, below the
+project's folder, from pinned packages of the package registry.
+"""
+
+from __future__ import annotations
+
+import atexit
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.error
+import urllib.request
+from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+from uuid import uuid4
+
+import pytest
+from filelock import FileLock
+from google.api_core.exceptions import NotFound
+
+from torn_pipeline.warehouse.bigquery import BigQueryWarehouse
+from torn_pipeline.warehouse.bigquery_service import Place, Service
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from google.cloud.bigquery import Client
+
+__all__ = ["PROJECT", "bigquery", "emulator"]
+
+PROJECT = "torn"
+FOLDER = Path(__file__).parent.parent / ".venv-bigquery"
+DUCKDB = "1.5.5"
+EXTENSIONS = ("ducklake", "icu", "spatial")
+PACKAGES = Path(__file__).with_name("emulator.txt")
+"""Every package of the environment with its version."""
+STARTS = 60.0  # seconds
+
+
+@cache
+def emulator() -> str:
+    """The URL of a server that runs until this process ends.
+
+    The test is skipped where there is no Python 3.13, and fails there with ``CI=true``.
+    """
+    environment = _environment()
+    memory = Path("/dev/shm")  # noqa: S108 - half the time of a statement is a disk's; only where there is none of it
+    folder = Path(tempfile.mkdtemp(prefix="torn-bigquery-", dir=memory if os.access(memory, os.W_OK) else None))
+    port, other = _free_port(), _free_port()
+    command = [str(environment / "bin" / "local-bigquery"), "--host", "127.0.0.1", "--port", str(port), "--grpc-port", str(other)]
+    command += ["--data-dir", str(folder / "data"), "--project", PROJECT]
+    with (folder / "log").open("wb") as log:
+        server = subprocess.Popen(command, env={**os.environ, "HOME": str(environment / "home")}, stdout=log, stderr=log)  # noqa: S603 - ours
+    atexit.register(_stop, server, folder)
+    _wait(server, port, folder / "log")
+    return f"http://127.0.0.1:{port}"
+
+
+@contextmanager
+def bigquery() -> Iterator[BigQueryWarehouse]:
+    """A warehouse on the server in which nothing was ever written."""
+    dataset = _FREE.pop() if _FREE else f"d{uuid4().hex[:12]}"
+    place = Place(project=PROJECT, dataset=dataset, emulator=emulator())
+    yield BigQueryWarehouse(place)
+    _empty(place)
+    _FREE.append(dataset)
+
+
+_FREE: list[str] = []
+"""Datasets that were used and emptied: what costs most is to make the platform's own tables."""
+
+
+def _empty(place: Place) -> None:
+    client, kept = Service(place).client, {"fetches", "loads", "schema_versions", "quarantine"}
+    for dataset in (place.dataset, place.meta):
+        for table in client.list_tables(f"{PROJECT}.{dataset}") if _exists(client, dataset) else ():
+            if dataset == place.dataset or table.table_id not in kept:
+                client.delete_table(table.reference)
+    if _exists(client, place.meta):
+        client.query_and_wait(";".join(f"DELETE FROM `{place.meta}`.`{name}` WHERE TRUE" for name in sorted(kept)))  # noqa: S608 - our own names
+
+
+def _exists(client: Client, dataset: str) -> bool:
+    try:
+        client.get_dataset(f"{PROJECT}.{dataset}")
+    except NotFound:
+        return False
+    return True
+
+
+def _stop(server: subprocess.Popen[bytes], folder: Path) -> None:
+    server.kill()
+    server.wait()
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def _wait(server: subprocess.Popen[bytes], port: int, log: Path) -> None:
+    """Wait for the first answer, which is slow: the server then makes its own tables."""
+    deadline = time.monotonic() + STARTS
+    while server.poll() is None and time.monotonic() < deadline:
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}/bigquery/v2/projects/{PROJECT}/datasets", timeout=STARTS):
+                return
+        except urllib.error.URLError:
+            time.sleep(0.05)
+    message = f"the BigQuery emulator did not start: {log.read_text(errors='replace')[-2000:]}"
+    raise AssertionError(message)
+
+
+def _environment() -> Path:
+    """The virtual environment, made when it is missing or of other packages; one process makes it, others wait."""
+    FOLDER.mkdir(exist_ok=True)
+    (FOLDER / ".gitignore").write_text("*\n")
+    ready, wanted = FOLDER / "packages", PACKAGES.read_text()
+    with FileLock(FOLDER / "lock"):
+        if not ready.exists() or ready.read_text() != wanted:
+            _make(FOLDER / "venv")
+            ready.write_text(wanted)
+    return FOLDER / "venv"
+
+
+def _make(place: Path) -> None:
+    uv = Path(sys.executable).with_name("uv")
+    python = _python()
+    if python is None or not uv.exists():
+        message = "BigQuery's emulator needs Python 3.13 or newer and the uv of the Makefile: install Python 3.13 to run these tests"
+        if os.environ.get("CI") == "true":
+            pytest.fail(message)
+        pytest.skip(message)
+    _run(uv, "venv", "--clear", "--python", python, place)
+    _run(uv, "pip", "install", "--python", place / "bin" / "python", "--no-deps", "--requirements", PACKAGES)
+    for name in EXTENSIONS:
+        (found,) = place.glob(f"lib/python3.*/site-packages/duckdb_extension_{name}/extensions/v{DUCKDB}/{name}.duckdb_extension")
+        for system in ("linux_amd64", "linux_arm64", "osx_amd64", "osx_arm64"):
+            target = place / "home" / ".duckdb" / "extensions" / f"v{DUCKDB}" / system
+            target.mkdir(parents=True, exist_ok=True)
+            (target / found.name).symlink_to(found.absolute())
+
+
+def _run(*command: object) -> None:
+    kept = {name: value for name, value in os.environ.items() if name not in {"VIRTUAL_ENV", "UV_PROJECT_ENVIRONMENT"}}
+    done = subprocess.run([str(part) for part in command], env=kept, capture_output=True, text=True, check=False, timeout=600)  # noqa: S603 - ours
+    assert done.returncode == 0, done.stderr
+
+
+def _python() -> Path | None:
+    """A Python of 3.13 or newer that runs: a name on the PATH may be a shim that does not."""
+    named = [Path(found) for name in ("python3.13", "python3.14", "python3") if (found := shutil.which(name))]
+    root = Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv")
+    if pyenv := shutil.which("pyenv"):
+        root = Path(subprocess.run([pyenv, "root"], capture_output=True, text=True, check=True, timeout=60).stdout.strip())  # noqa: S603 - ours
+    for candidate in [Path(sys.executable), *named, *sorted(root.glob("versions/3.1[3-9]*/bin/python"))]:
+        test = [str(candidate), "-c", "import sys; raise SystemExit(sys.version_info < (3, 13))"]
+        if subprocess.run(test, capture_output=True, check=False, timeout=60).returncode == 0:  # noqa: S603 - ours
+            return candidate
+    return None
+
+
+def _free_port() -> int:
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        port: int = found.getsockname()[1]
+        return port
