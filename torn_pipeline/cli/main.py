@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from torn_pipeline.cli.accounts import rename_account
+from torn_pipeline.cli.backup import backup, restore
 from torn_pipeline.cli.check import check
 from torn_pipeline.cli.demo import demo
 from torn_pipeline.cli.import_config import import_config
@@ -17,6 +18,7 @@ from torn_pipeline.cli.options import Group
 from torn_pipeline.cli.quarantine import quarantine
 from torn_pipeline.cli.reading import export, sql
 from torn_pipeline.cli.replay import replay
+from torn_pipeline.cli.schema import schema
 from torn_pipeline.cli.session import Session
 from torn_pipeline.cli.simulator import simulator
 from torn_pipeline.cli.status import status
@@ -44,6 +46,7 @@ def torn_pipeline() -> None:
 
 
 COMMANDS = (
+    backup,
     check,
     demo,
     export,
@@ -55,6 +58,8 @@ COMMANDS = (
     quarantine,
     rename_account,
     replay,
+    restore,
+    schema,
     simulator,
     sql,
     status,

@@ -92,10 +92,12 @@ class _Retry(_Model):
 class Defaults(_Retry):
     """What holds for every endpoint that does not say otherwise.
 
-    ``rate_limit`` is the calls a minute of one account, over all endpoints and processes.
+    ``rate_limit`` is the calls a minute of one account, over all endpoints and processes. ``keep_backups`` is how many
+    copies of a table that was rewritten, and of the whole warehouse, are kept.
     """
 
     rate_limit: int = Field(default=95, ge=1)
+    keep_backups: int = Field(default=3, ge=1)
 
 
 class Account(_Model):

@@ -7,6 +7,7 @@ import it, and do so when a step runs: it loads all that a step needs.
 """
 
 from torn_pipeline.steps.accounts import refuse_renamed, rename_account
+from torn_pipeline.steps.backing import back_up, backups, restore
 from torn_pipeline.steps.context import Pipeline, open_pipeline
 from torn_pipeline.steps.fetching import fetch, land_file, read_file
 from torn_pipeline.steps.loading import check_limit, check_mode, load, load_of, too_many
@@ -14,13 +15,18 @@ from torn_pipeline.steps.preparing import latest_fetch, normalize, validate
 from torn_pipeline.steps.relating import broken_references
 from torn_pipeline.steps.replaying import Outcome, landed_fetches, rebuild, replay
 from torn_pipeline.steps.retrying import Retried, retry
+from torn_pipeline.steps.shaping import apply_changes, roll_back, schema_changes, schema_versions
 from torn_pipeline.steps.states import EndpointState, states, stored_columns
+from torn_pipeline.steps.upkeep import maintained
 
 __all__ = [
     "EndpointState",
     "Outcome",
     "Pipeline",
     "Retried",
+    "apply_changes",
+    "back_up",
+    "backups",
     "broken_references",
     "check_limit",
     "check_mode",
@@ -30,6 +36,7 @@ __all__ = [
     "latest_fetch",
     "load",
     "load_of",
+    "maintained",
     "normalize",
     "open_pipeline",
     "read_file",
@@ -37,7 +44,11 @@ __all__ = [
     "refuse_renamed",
     "rename_account",
     "replay",
+    "restore",
     "retry",
+    "roll_back",
+    "schema_changes",
+    "schema_versions",
     "states",
     "stored_columns",
     "too_many",

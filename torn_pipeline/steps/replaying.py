@@ -12,7 +12,7 @@ from torn_pipeline.warehouse import Load, Receipt
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
-    from datetime import date
+    from datetime import date, datetime
 
     from torn_pipeline.landing import Fetch
     from torn_pipeline.steps.context import Pipeline, Tell
@@ -24,9 +24,13 @@ Outcome = Receipt | TooManyQuarantined | TooManyClosed
 """What came of loading a fetch: what was done, or why it was refused."""
 
 
-def landed_fetches(pipeline: Pipeline, endpoints: Iterable[str], *, since: date | None = None) -> list[Fetch]:
-    """The complete fetches of the endpoints in the landing, oldest first; since a day (UTC) when given."""
-    found = [fetched for endpoint in endpoints for fetched in pipeline.landing.fetches(pipeline.plan(endpoint).endpoint.name, since=since)]
+def landed_fetches(
+    pipeline: Pipeline, endpoints: Iterable[str], *, since: date | None = None, until: datetime | None = None
+) -> list[Fetch]:
+    """The complete fetches of the endpoints in the landing, oldest first; since a day (UTC), and begun until a moment, when given."""
+    names = [pipeline.plan(endpoint).endpoint.name for endpoint in endpoints]
+    landed = [fetched for name in names for fetched in pipeline.landing.fetches(name, since=since)]
+    found = [fetched for fetched in landed if until is None or fetched.fetched_at <= until]
     return sorted(found, key=lambda fetched: (fetched.fetched_at, fetched.fetch_id))
 
 
@@ -35,6 +39,7 @@ def replay(
     endpoints: Sequence[str],
     *,
     since: date | None = None,
+    until: datetime | None = None,
     run_id: str = "",
     tell: Tell | None = None,
 ) -> Iterator[tuple[Fetch, Outcome]]:
@@ -46,7 +51,7 @@ def replay(
     Raises:
         PipelineError: as :func:`validate` and :func:`load`; the fetches before it stay loaded.
     """
-    for fetched in landed_fetches(pipeline, endpoints, since=since):
+    for fetched in landed_fetches(pipeline, endpoints, since=since, until=until):
         if tell:
             tell(fetched)
         outcome: Outcome

@@ -4,17 +4,37 @@ Here belongs how rows are written and read without losing any. Not here: what a 
 or whether it is good (``quality``). ``ops``, ``steps``, ``cli`` and the Dagster side may import it.
 """
 
-from torn_pipeline.warehouse.protocol import EndpointStatus, Load, Quarantined, QuarantineRow, Receipt, TableReceipt, Warehouse, Window
+from torn_pipeline.warehouse.changes import Change, Kind, changes_of, refused
+from torn_pipeline.warehouse.protocol import (
+    Backup,
+    EndpointStatus,
+    Load,
+    MaintainedWarehouse,
+    Quarantined,
+    QuarantineRow,
+    Receipt,
+    SchemaVersion,
+    TableReceipt,
+    Warehouse,
+    Window,
+)
 from torn_pipeline.warehouse.url import warehouse_from_url
 
 __all__ = [
+    "Backup",
+    "Change",
     "EndpointStatus",
+    "Kind",
     "Load",
+    "MaintainedWarehouse",
     "QuarantineRow",
     "Quarantined",
     "Receipt",
+    "SchemaVersion",
     "TableReceipt",
     "Warehouse",
     "Window",
+    "changes_of",
+    "refused",
     "warehouse_from_url",
 ]

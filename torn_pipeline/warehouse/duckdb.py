@@ -10,14 +10,18 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from torn_pipeline.errors import WarehouseError
+from torn_pipeline.warehouse import duckdb_backup as backups
+from torn_pipeline.warehouse import duckdb_changes as changing
 from torn_pipeline.warehouse import duckdb_meta as meta
 from torn_pipeline.warehouse import duckdb_schema as schema
 from torn_pipeline.warehouse.duckdb_file import DatabaseFile, transaction
 from torn_pipeline.warehouse.duckdb_load import write
 from torn_pipeline.warehouse.duckdb_sql import identifier, qualified
+from torn_pipeline.warehouse.duckdb_sql import within as inside
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from datetime import datetime
     from pathlib import Path
 
     import pyarrow as pa
@@ -25,8 +29,9 @@ if TYPE_CHECKING:
     from torn_pipeline.landing.fetch import Fetch
     from torn_pipeline.tables.contract import Reference
     from torn_pipeline.tables.table import StorageMode, Table
+    from torn_pipeline.warehouse.changes import Change, Shape
     from torn_pipeline.warehouse.duckdb_file import Session
-    from torn_pipeline.warehouse.protocol import EndpointStatus, Load, QuarantineRow, Receipt
+    from torn_pipeline.warehouse.protocol import Backup, EndpointStatus, Load, QuarantineRow, Receipt, SchemaVersion, Window
 
 __all__ = ["DuckDBWarehouse"]
 
@@ -132,18 +137,23 @@ class DuckDBWarehouse:
             meta.rename_account(session, old, new)
             return sum(session.run(f"UPDATE {table} SET _account = ? WHERE _account = ?", [new, old])[0][0] for table in tables)
 
-    def read(self, table: str, *, columns: Sequence[str] = (), account: str | None = None) -> pl.DataFrame:
-        """The rows of a table, all columns unless some are named, one account's when given.
+    def read(self, table: str, *, columns: Sequence[str] = (), account: str | None = None, within: Window | None = None) -> pl.DataFrame:
+        """The rows of a table, all columns unless some are named, one account's and those in a time window when given.
 
         Raises:
             WarehouseError: when there is no such table or column, or nothing was loaded yet.
         """
         selected = ", ".join(map(identifier, columns)) or "*"
-        sql = f"SELECT {selected} FROM {qualified(table)}"
-        values = []
+        conditions: list[str] = []
+        values: list[str | datetime] = []
         if account is not None:
-            sql += " WHERE _account = ?"
+            conditions.append("t._account = ?")
             values.append(account)
+        if within is not None:
+            condition, bounds = inside(within, "t")
+            conditions.append(condition)
+            values += bounds
+        sql = f"SELECT {selected} FROM {qualified(table)} t" + (f" WHERE {' AND '.join(conditions)}" if conditions else "")
         with self._reading() as session:
             return _frame(session.arrow(sql, values))
 
@@ -181,6 +191,59 @@ class DuckDBWarehouse:
         with self._reading_meta() as session:
             return None if session is None else meta.recorded_mode(session, table)
 
+    def shapes(self, tables: Sequence[str]) -> Mapping[str, Shape]:
+        """How tables stand now; those that are not there are left out."""
+        with self._reading_meta() as session:
+            return {} if session is None else schema.shapes(session, tables)
+
+    def change(self, changes: Sequence[Change], *, keep_backups: int, run_id: str = "") -> None:
+        """Apply changes in one transaction, record them, and keep a copy of each table that is rewritten.
+
+        Raises:
+            WarehouseError: when a change would lose a value, or is one to a type that the values cannot become.
+        """
+        with self._transaction() as session:
+            changing.apply(session, changes, keep_backups, run_id)
+
+    def schema_versions(self, table: str | None = None) -> list[SchemaVersion]:
+        """Every change of the tables' shapes, oldest first; of one table when given."""
+        with self._reading_meta() as session:
+            return [] if session is None else changing.versions(session, table)
+
+    def roll_back(self, table: Table, version: int, *, keep_backups: int, run_id: str = "") -> tuple[str, ...]:
+        """Give a table the columns back that it had in a version, and what was done to it; the rows since then stay.
+
+        Raises:
+            WarehouseError: when there is no such version, or a value would be lost.
+        """
+        with self._transaction() as session:
+            return changing.roll_back(session, table, version, keep_backups, run_id)
+
+    def backup(self, folder: Path | None = None, *, keep: int) -> Backup:
+        """Copy the file as it is now into a folder, ``backups`` beside it; of its copies there the newest ``keep`` stay.
+
+        Raises:
+            WarehouseError: when nothing was loaded yet, or the folder cannot be written.
+        """
+        if not self.path.exists():
+            raise WarehouseError(self._nothing_yet())
+        return backups.backup(self._file, folder, keep)
+
+    def backups(self, folder: Path | None = None) -> list[Backup]:
+        """The copies of the file in a folder, oldest first."""
+        return backups.backups(self._file, folder)
+
+    def restore(self, backup: Backup, folder: Path | None = None, *, keep: int) -> Backup | None:
+        """Put a copy in the file's place, which becomes a copy itself first; ``None`` where there was none.
+
+        Raises:
+            WarehouseError: when the copy is gone or damaged, or the disk refuses; the file is as it was.
+        """
+        return backups.restore(self._file, backup, folder, keep)
+
+    def _nothing_yet(self) -> str:
+        return f"nothing was loaded into {self.path} yet: run `torn-pipeline materialize` first"
+
     @contextmanager
     def _transaction(self) -> Iterator[Session]:
         with self._file.writing() as session, transaction(session):
@@ -191,8 +254,7 @@ class DuckDBWarehouse:
     def _reading(self) -> Iterator[Session]:
         with self._reading_meta() as session:
             if session is None:
-                message = f"nothing was loaded into {self.path} yet: run `torn-pipeline materialize` first"
-                raise WarehouseError(message)
+                raise WarehouseError(self._nothing_yet())
             yield session
 
     @contextmanager

@@ -20,7 +20,7 @@ from torn_pipeline.errors import WarehouseBusy, WarehouseError
 from torn_pipeline.warehouse.duckdb_sql import literal
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     import pyarrow as pa
@@ -121,6 +121,27 @@ class DatabaseFile:
                 yield Session(connection)
             finally:
                 connection.close()
+
+    @contextmanager
+    def alone(self) -> Iterator[Callable[[], None]]:
+        """The file by itself: nobody of ours uses it, and it is closed. The result makes it whole, with no log beside it.
+
+        Raises:
+            WarehouseBusy: when others use the file for longer than the timeout.
+            WarehouseError: when its folder cannot be written; the result raises it when the file is no database.
+        """
+        deadline = time.monotonic() + self._timeout
+
+        def settle() -> None:
+            with self._sentences():
+                connection = self._open_to_write(deadline)
+                try:
+                    connection.execute("CHECKPOINT warehouse")
+                finally:
+                    connection.close()
+
+        with self._alone(deadline):
+            yield settle
 
     @contextmanager
     def _alone(self, deadline: float) -> Iterator[None]:

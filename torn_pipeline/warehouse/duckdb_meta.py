@@ -39,6 +39,7 @@ __all__ = [
     "record_quarantine",
     "recorded_mode",
     "rename_account",
+    "schema_versions",
     "status",
 ]
 
@@ -205,6 +206,13 @@ def record_change(session: Session, table: str, columns: Mapping[str, str], chan
             SELECT ?, coalesce(max(version), 0) + 1, ?, ?, ?, ? FROM warehouse.torn_meta.schema_versions WHERE table_name = ?""",
         [table, json.dumps(dict(columns)), change, run_id, datetime.now(UTC), table],
     )
+
+
+def schema_versions(session: Session, table: str | None) -> list[tuple[str, int, str, dict[str, str], str, datetime]]:
+    """Table, version, change, columns since then, run and time of every change, oldest first; of one table when given."""
+    sql = """SELECT table_name, version, change, columns, run_id, changed_at FROM warehouse.torn_meta.schema_versions
+        WHERE coalesce(table_name = ?, true) ORDER BY changed_at, table_name, version"""
+    return [(name, version, change, json.loads(columns), *rest) for name, version, change, columns, *rest in session.run(sql, [table])]
 
 
 def record_quarantine(session: Session, load: Load) -> None:

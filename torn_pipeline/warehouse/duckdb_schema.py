@@ -12,15 +12,16 @@ import polars as pl
 from torn_pipeline.errors import WarehouseError
 from torn_pipeline.tables.table import ColumnType
 from torn_pipeline.warehouse import duckdb_meta as meta
+from torn_pipeline.warehouse.changes import LiveColumn, Shape, description_of
 from torn_pipeline.warehouse.duckdb_sql import identifier, literal, qualified
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from torn_pipeline.tables.table import Column, Table
+    from torn_pipeline.tables.table import Table
     from torn_pipeline.warehouse.duckdb_file import Session
 
-__all__ = ["LiveTable", "accept", "empty", "ensure", "follow"]
+__all__ = ["LiveTable", "accept", "add", "drop", "empty", "ensure", "follow", "live_table", "note", "retype", "shapes", "word_of"]
 
 _TYPES = {
     ColumnType.INTEGER: "BIGINT",
@@ -58,10 +59,32 @@ def ensure(session: Session, tables: Sequence[Table], run_id: str) -> dict[str, 
     live = {}
     for table in tables:
         found = columns.get(table.name, {})
-        live[table.name] = one = LiveTable(table, {name: duckdb_type for name, (duckdb_type, _) in found.items()})
+        live[table.name] = one = LiveTable(table, {name: duckdb_type for name, (duckdb_type, *_) in found.items()})
         _create_or_extend(session, one, run_id)
-        _describe(session, table, {name: comment for name, (_, comment) in found.items()})
+        _describe(session, table, {name: comment for name, (_, comment, _) in found.items()})
     return live
+
+
+def live_table(session: Session, table: Table) -> LiveTable:
+    """How a table that is there stands."""
+    columns = _columns(session, [table.name])[table.name]
+    return LiveTable(table, {name: data_type for name, (data_type, *_) in columns.items() if name})
+
+
+def shapes(session: Session, names: Sequence[str]) -> dict[str, Shape]:
+    """How tables stand; those that are not there are left out."""
+    types = {duckdb_type: column_type for column_type, duckdb_type in _TYPES.items()}
+    return {
+        table: Shape(
+            columns={
+                name: LiveColumn(type=types.get(data_type), native=data_type, nullable=is_nullable, description=comment or "")
+                for name, (data_type, comment, is_nullable) in columns.items()
+                if name
+            },
+            description=columns[""][1] or "",
+        )
+        for table, columns in _columns(session, list(names)).items()
+    }
 
 
 def accept(session: Session, live: LiveTable, frame: pl.DataFrame, run_id: str) -> str:
@@ -123,16 +146,16 @@ def empty(session: Session, endpoint: str, tables: Sequence[Table], run_id: str)
     meta.forget_loads(session, endpoint, [table.name for table in tables])
 
 
-def _columns(session: Session, names: list[str]) -> dict[str, dict[str, tuple[str, str | None]]]:
-    """By table and column, in order: type and comment; the table's own comment stands under an empty name."""
-    tables: dict[str, dict[str, tuple[str, str | None]]] = {}
-    sql = """SELECT table_name, '' AS column_name, '' AS data_type, comment, -1 AS place FROM duckdb_tables()
+def _columns(session: Session, names: list[str]) -> dict[str, dict[str, tuple[str, str | None, bool]]]:
+    """By table and column, in order: type, comment, and whether it may be null; the table's own comment stands under an empty name."""
+    tables: dict[str, dict[str, tuple[str, str | None, bool]]] = {}
+    sql = """SELECT table_name, '' AS column_name, '' AS data_type, comment, true, -1 AS place FROM duckdb_tables()
             WHERE database_name = 'warehouse' AND schema_name = 'torn' AND list_contains($names, table_name)
-        UNION ALL SELECT table_name, column_name, data_type, comment, column_index FROM duckdb_columns()
+        UNION ALL SELECT table_name, column_name, data_type, comment, is_nullable, column_index FROM duckdb_columns()
             WHERE database_name = 'warehouse' AND schema_name = 'torn' AND list_contains($names, table_name)
         ORDER BY table_name, place"""
-    for table, column, data_type, comment, _ in session.run(sql, {"names": names}):
-        tables.setdefault(table, {})[column] = (data_type, comment)
+    for table, column, data_type, comment, is_nullable, _ in session.run(sql, {"names": names}):
+        tables.setdefault(table, {})[column] = (data_type, comment, is_nullable)
     return tables
 
 
@@ -151,10 +174,10 @@ def _create_or_extend(session: Session, live: LiveTable, run_id: str) -> None:
         if name not in live.columns:
             _add(session, live, name, duckdb_type, run_id)
         elif live.columns[name] != duckdb_type:
-            there = _WORDS.get(live.columns[name], live.columns[name])
+            there = _word(live.columns[name])
             message = (
                 f"column {name} of table {table.name} is {there} in the warehouse and {_WORDS[duckdb_type]} in the contract; "
-                "columns are never narrowed: rebuild the table with `torn-pipeline replay ENDPOINT --rebuild`"
+                "see `torn-pipeline schema plan`, or rebuild the table with `torn-pipeline replay ENDPOINT --rebuild`"
             )
             raise WarehouseError(message)
 
@@ -163,32 +186,88 @@ def _describe(session: Session, table: Table, comments: Mapping[str, str | None]
     if table.description and comments.get("") != table.description:
         session.run(f"COMMENT ON TABLE {qualified(table.name)} IS {literal(table.description)}")
     for column in table.columns:
-        text = _description(column)
+        text = description_of(column)
         if text and comments.get(column.name) != text:
             session.run(f"COMMENT ON COLUMN {qualified(table.name)}.{identifier(column.name)} IS {literal(text)}")
 
 
-def _description(column: Column) -> str:
-    return f"{column.description} ({column.unit})" if column.unit else column.description
+def add(session: Session, live: LiveTable, name: str, column_type: ColumnType, run_id: str) -> None:
+    """Add a column, null in the rows that are there, with the description of its contract."""
+    _add(session, live, name, _TYPES[column_type], run_id)
+    text = next((description_of(column) for column in live.table.columns if column.name == name), "")
+    if text:
+        session.run(f"COMMENT ON COLUMN {qualified(live.table.name)}.{identifier(name)} IS {literal(text)}")
+
+
+def drop(session: Session, live: LiveTable, name: str, run_id: str) -> None:
+    """Drop a column."""
+    session.run(f"ALTER TABLE {qualified(live.table.name)} DROP COLUMN {identifier(name)}")
+    del live.columns[name]
+    _changed(session, live, f"dropped {name}", run_id)
+
+
+def word_of(live: LiveTable, name: str) -> str:
+    """The type of a column in the words of contracts."""
+    return _word(live.columns[name])
+
+
+def note(session: Session, live: LiveTable, change: str, run_id: str) -> None:
+    """Record a change of a table that was made."""
+    _changed(session, live, change, run_id)
+
+
+def retype(session: Session, live: LiveTable, name: str, column_type: ColumnType, run_id: str) -> None:
+    """Give a column another type, and its values with it.
+
+    Raises:
+        WarehouseError: when a value would be lost.
+    """
+    before, after = live.columns[name], _TYPES[column_type]
+    count, example = session.run(_lost(live.table.name, identifier(name), before, after))[0]
+    if count:
+        message = (
+            f"table {live.table.name}: {count} values of {name} cannot become {column_type}, the first is {example!r}, so nothing was "
+            "changed; mend them first, or leave the column as it is"
+        )
+        raise WarehouseError(message)
+    session.run(f"ALTER TABLE {qualified(live.table.name)} ALTER COLUMN {identifier(name)} SET DATA TYPE {after}")
+    live.columns[name] = after
+    widened = _wider(before, after) == after
+    _changed(session, live, f"{'widened' if widened else 'narrowed'} {name} from {_word(before)} to {column_type}", run_id)
+
+
+def _lost(table: str, column: str, before: str, after: str) -> str:
+    """A query for how many values would not be the same as another type, and one of them."""
+    cast = f"TRY_CAST({column} AS {after})"
+    differs = {
+        ("BIGINT", "DOUBLE"): f"CAST({cast} AS HUGEINT) <> {column}",
+        ("DOUBLE", "BIGINT"): f"CAST({cast} AS DOUBLE) <> {column}",
+        ("VARCHAR", "BIGINT"): f"CAST({cast} AS VARCHAR) <> {column}",
+    }.get((before, after), "false")
+    return f"SELECT count(*), min({column}) FROM {qualified(table)} WHERE {column} IS NOT NULL AND ({cast} IS NULL OR {differs})"
 
 
 def _add(session: Session, live: LiveTable, name: str, duckdb_type: str, run_id: str) -> None:
     session.run(f"ALTER TABLE {qualified(live.table.name)} ADD COLUMN {identifier(name)} {duckdb_type}")
     live.columns[name] = duckdb_type
-    _changed(session, live, f"added {name} {_WORDS[duckdb_type]}", run_id)
+    _changed(session, live, f"added {name} {_word(duckdb_type)}", run_id)
 
 
 def _widen(session: Session, live: LiveTable, name: str, duckdb_type: str, run_id: str) -> None:
     session.run(f"ALTER TABLE {qualified(live.table.name)} ALTER COLUMN {identifier(name)} SET DATA TYPE {duckdb_type}")
-    change = f"widened {name} from {_WORDS[live.columns[name]]} to {_WORDS[duckdb_type]}"
+    change = f"widened {name} from {_word(live.columns[name])} to {_word(duckdb_type)}"
     live.columns[name] = duckdb_type
     _changed(session, live, change, run_id)
 
 
 def _changed(session: Session, live: LiveTable, change: str, run_id: str) -> None:
     live.changes.append(change)
-    columns = {name: _WORDS[duckdb_type] for name, duckdb_type in live.columns.items()}
+    columns = {name: _word(duckdb_type) for name, duckdb_type in live.columns.items()}
     meta.record_change(session, live.table.name, columns, change, run_id)
+
+
+def _word(duckdb_type: str) -> str:
+    return _WORDS.get(duckdb_type, duckdb_type)
 
 
 def _wider(one: str, other: str) -> str:

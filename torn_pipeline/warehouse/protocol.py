@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from torn_pipeline.tables.table import histories_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from datetime import datetime
+    from pathlib import Path
 
     import polars as pl
     import pyarrow as pa
@@ -17,8 +18,21 @@ if TYPE_CHECKING:
     from torn_pipeline.landing.fetch import Fetch
     from torn_pipeline.tables.contract import Reference
     from torn_pipeline.tables.table import StorageMode, Table
+    from torn_pipeline.warehouse.changes import Change, Shape
 
-__all__ = ["EndpointStatus", "Load", "QuarantineRow", "Quarantined", "Receipt", "TableReceipt", "Warehouse", "Window"]
+__all__ = [
+    "Backup",
+    "EndpointStatus",
+    "Load",
+    "MaintainedWarehouse",
+    "QuarantineRow",
+    "Quarantined",
+    "Receipt",
+    "SchemaVersion",
+    "TableReceipt",
+    "Warehouse",
+    "Window",
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -150,6 +164,32 @@ class EndpointStatus:
     quarantined: int
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SchemaVersion:
+    """One change of a table's shape, as it stands in ``torn_meta.schema_versions``; ``columns`` (name to type) hold since then.
+
+    ``has_backup`` says whether a copy of the table as it was in this version is still there.
+    """
+
+    table: str
+    version: int
+    change: str
+    columns: Mapping[str, str]
+    run_id: str
+    changed_at: datetime
+    has_backup: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Backup:
+    """A copy of a whole warehouse as it was at a moment (UTC): where it is, how many bytes it has, its checksum."""
+
+    moment: datetime
+    place: str
+    size: int
+    checksum: str
+
+
 class Warehouse(Protocol):
     """A place where tables live. Every method opens what it needs and closes it again.
 
@@ -224,4 +264,47 @@ class Warehouse(Protocol):
 
     def recorded_mode(self, table: str) -> StorageMode | None:
         """The storage mode that the rows of a table were loaded in, ``None`` when there was no load."""
+        ...
+
+
+@runtime_checkable
+class MaintainedWarehouse(Warehouse, Protocol):
+    """A warehouse that also reads parts of tables, changes their shape on demand, and keeps copies of itself."""
+
+    def read(self, table: str, *, columns: Sequence[str] = (), account: str | None = None, within: Window | None = None) -> pl.DataFrame:
+        """The rows of a table, all columns unless some are named, one account's and those in a time window when given."""
+        ...
+
+    def shapes(self, tables: Sequence[str]) -> Mapping[str, Shape]:
+        """How tables stand now; those that are not there are left out."""
+        ...
+
+    def change(self, changes: Sequence[Change], *, keep_backups: int, run_id: str = "") -> None:
+        """Apply changes in one transaction, record them, and keep a copy of each table that is rewritten.
+
+        Of a table's copies the newest ``keep_backups`` stay. Raises ``WarehouseError`` when a change would lose a value.
+        """
+        ...
+
+    def schema_versions(self, table: str | None = None) -> list[SchemaVersion]:
+        """Every change of the tables' shapes, oldest first; of one table when given."""
+        ...
+
+    def roll_back(self, table: Table, version: int, *, keep_backups: int, run_id: str = "") -> tuple[str, ...]:
+        """Give a table the columns back that it had in a version, and what was done to it; the rows since then stay.
+
+        What a dropped or rewritten column held comes from the copy that was kept, null where there is none.
+        """
+        ...
+
+    def backup(self, folder: Path | None = None, *, keep: int) -> Backup:
+        """Copy the warehouse as it is now; of its copies in the same place the newest ``keep`` stay."""
+        ...
+
+    def backups(self, folder: Path | None = None) -> list[Backup]:
+        """The copies that are there, oldest first."""
+        ...
+
+    def restore(self, backup: Backup, folder: Path | None = None, *, keep: int) -> Backup | None:
+        """Put a copy in the place of what is there, which becomes a copy itself first; ``None`` where there was nothing."""
         ...

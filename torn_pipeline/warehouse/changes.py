@@ -1,0 +1,139 @@
+"""What must change for a table to have its contract's shape: a comparison, in plain data, for every warehouse."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from torn_pipeline.tables.table import ColumnType
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from torn_pipeline.tables.table import Column, Table
+
+__all__ = ["Change", "Kind", "LiveColumn", "Shape", "changes_of", "description_of", "refused"]
+
+_WIDER = {
+    ColumnType.INTEGER: {ColumnType.FLOAT, ColumnType.TEXT},
+    ColumnType.FLOAT: {ColumnType.TEXT},
+    ColumnType.BOOLEAN: {ColumnType.TEXT},
+    ColumnType.TIMESTAMP: {ColumnType.TEXT},
+    ColumnType.TEXT: set[ColumnType](),
+}
+
+
+class Kind(StrEnum):
+    """What a change does. Loads make the first two by themselves; the last three happen only when they are allowed, or never."""
+
+    CREATE = "create"
+    ADD = "add"
+    WIDEN = "widen"
+    RELAX = "relax"
+    DESCRIBE = "describe"
+    NARROW = "narrow"
+    DROP = "drop"
+    OTHER = "other"  # a type that the values cannot become: only a rebuild from the landing can
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LiveColumn:
+    """A column as it stands in a warehouse; ``type`` is ``None`` for one that no contract has, ``native`` is the warehouse's own word."""
+
+    type: ColumnType | None
+    native: str
+    nullable: bool = True
+    description: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shape:
+    """A table as it stands in a warehouse: its columns by name, in order, and its description."""
+
+    columns: Mapping[str, LiveColumn]
+    description: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """One change of a table, or of one of its columns. ``before`` and ``after`` are types, or the words of a description."""
+
+    kind: Kind
+    table: Table = field(repr=False)
+    column: str = ""
+    before: str = ""
+    after: str = ""
+
+    @property
+    def rewrites(self) -> bool:
+        """Whether values that are there are changed or removed."""
+        return self.kind in {Kind.WIDEN, Kind.NARROW, Kind.DROP}
+
+    def __str__(self) -> str:
+        """The change in words, such as ``widen score from integer to float``."""
+        words = {
+            Kind.CREATE: "create the table",
+            Kind.ADD: f"add {self.column} {self.after}",
+            Kind.RELAX: f"let {self.column} be null",
+            Kind.DESCRIBE: f"describe {self.column or 'the table'}",
+            Kind.DROP: f"drop {self.column} {self.before}, which the contract does not have",
+            Kind.OTHER: f"make {self.column}, which is {self.before}, {self.after}",
+        }
+        return words.get(self.kind, f"{self.kind} {self.column} from {self.before} to {self.after}")
+
+
+def changes_of(tables: Sequence[Table], live: Mapping[str, Shape]) -> list[Change]:
+    """What must change for the tables to have the shape of their contracts, table by table."""
+    return [change for table in tables for change in _changes(table, live.get(table.name))]
+
+
+def refused(changes: Sequence[Change], allowed: set[Kind]) -> list[Change]:
+    """The changes that are not made unless they are allowed; one to another type never is."""
+    return [
+        change
+        for change in changes
+        if change.kind is Kind.OTHER or (change.kind in {Kind.NARROW, Kind.DROP} and change.kind not in allowed)
+    ]
+
+
+def description_of(column: Column) -> str:
+    """What a warehouse says of a column: its description, and its unit."""
+    return f"{column.description} ({column.unit})" if column.unit else column.description
+
+
+def _changes(table: Table, live: Shape | None) -> Iterator[Change]:
+    if live is None:
+        yield Change(kind=Kind.CREATE, table=table)
+        return
+    if table.description and live.description != table.description:
+        yield Change(kind=Kind.DESCRIBE, table=table, before=live.description, after=table.description)
+    for column in table.columns:
+        there = live.columns.get(column.name)
+        if there is None:
+            yield Change(kind=Kind.ADD, table=table, column=column.name, after=column.type)
+        else:
+            yield from _column_changes(table, column, there)
+    known = {column.name for column in table.columns}
+    for name, there in live.columns.items():
+        if name not in known:
+            yield Change(kind=Kind.DROP, table=table, column=name, before=there.type or there.native)
+
+
+def _column_changes(table: Table, column: Column, there: LiveColumn) -> Iterator[Change]:
+    if there.type is not column.type:
+        before = there.type or there.native
+        yield Change(kind=_kind(there.type, column.type), table=table, column=column.name, before=before, after=column.type)
+    if not there.nullable:
+        yield Change(kind=Kind.RELAX, table=table, column=column.name)
+    wanted = description_of(column)
+    if wanted and there.description != wanted:
+        yield Change(kind=Kind.DESCRIBE, table=table, column=column.name, before=there.description, after=wanted)
+
+
+def _kind(there: ColumnType | None, wanted: ColumnType) -> Kind:
+    if there is None:
+        return Kind.OTHER
+    if wanted in _WIDER[there]:
+        return Kind.WIDEN
+    return Kind.NARROW if there in _WIDER[wanted] else Kind.OTHER
