@@ -20,6 +20,8 @@ from torn_pipeline.settings import Settings
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from torn_pipeline.plan import EndpointPlan
+
 __all__ = ["build_defs", "defs"]
 
 
@@ -36,12 +38,20 @@ def build_defs(settings: Settings | None = None, *, overrides: Sequence[str] = (
     jobs = {plan.endpoint.name: endpoint_job(plan) for plan in plans}
     pipeline = pipeline_resource(settings, overrides)
     return dg.Definitions(
-        assets=[asset for plan in plans for asset in endpoint_assets(plan, warehouse)],
+        assets=[asset for sharing in _by_table(plans) for asset in endpoint_assets(sharing, warehouse)],
         jobs=list(jobs.values()),
         schedules=[endpoint_schedule(plan, jobs[plan.endpoint.name]) for plan in plans if plan.endpoint.enabled],
         resources={"pipeline": pipeline, "warehouse": WarehouseIOManager(pipeline)},
         executor=dg.in_process_executor,
     )
+
+
+def _by_table(plans: Sequence[EndpointPlan]) -> list[list[EndpointPlan]]:
+    """Endpoints with the same tables together."""
+    groups: dict[str, list[EndpointPlan]] = {}
+    for plan in plans:
+        groups.setdefault(plan.root.name, []).append(plan)
+    return list(groups.values())
 
 
 def _kind(warehouse: str) -> str:

@@ -4,6 +4,6 @@ Here belongs how a plan becomes assets. Not here: the work they do (``steps``). 
 ``automation`` may import it.
 """
 
-from torn_pipeline.assets.endpoints import endpoint_assets, partitions_of, raw_key, table_key
+from torn_pipeline.assets.endpoints import endpoint_assets, raw_key, table_key
 
-__all__ = ["endpoint_assets", "partitions_of", "raw_key", "table_key"]
+__all__ = ["endpoint_assets", "raw_key", "table_key"]

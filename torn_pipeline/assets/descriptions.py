@@ -11,7 +11,7 @@ from torn_pipeline.config import StorageMode
 from torn_pipeline.tables.table import Shape
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from torn_pipeline.plan import EndpointPlan
     from torn_pipeline.tables.table import Column, Table
@@ -44,16 +44,18 @@ def describe_answer(plan: EndpointPlan) -> str:
     )
 
 
-def describe_table(plan: EndpointPlan, table: Table) -> str:
-    """A table: what one row is, what tells rows apart, how they are kept, how often they come and from where."""
+def describe_table(plans: Sequence[EndpointPlan], table: Table) -> str:
+    """A table of endpoints that share it: what one row is, what tells rows apart, how they are kept, how often they come and from where."""
+    plan = plans[0]
     endpoint = plan.endpoint
+    when = _when(plan) if len(plans) == 1 else "; ".join(f"`{one.endpoint.name}` {_when(one)}" for one in plans)
     return "\n".join(
         (
             table.description,
             "",
             f"- **One row** is {_row(plan, table)}, told from others by `{', '.join(table.key)}`.",
             f"- **Storage mode** `{endpoint.storage_mode}`: {_kept(plan, table)}.",
-            f"- **Comes** from [{endpoint.path}]({API_DOCUMENTATION}), where it is `{table.json_path}`: {_when(plan)}.",
+            f"- **Comes** from [{endpoint.path}]({API_DOCUMENTATION}), where it is `{table.json_path}`: {when}.",
             f"- **For a spreadsheet**: `torn-pipeline export {table.name} --to {table.name}.csv`.",
         )
     )

@@ -1,15 +1,18 @@
-"""One endpoint as assets: ``raw/<endpoint>``, what the API answered, and ``torn/<table>``, its normalised tables.
+"""Endpoints as assets: ``raw/<endpoint>``, what the API answered, and ``torn/<table>``, the normalised tables.
+
+Endpoints may share their tables, by ``table:`` in the config; then one definition has the tables of all of them.
 
 Dagster looks at the annotations of what it decorates, so they are not postponed here.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
 from torn_pipeline.assets.descriptions import API_DOCUMENTATION, column_schema, describe_answer, describe_table
 from torn_pipeline.checks import check_results, check_specs
+from torn_pipeline.errors import UsageError
 from torn_pipeline.resources import PipelineResource, TableLoad, preview_of_answer, table_metadata, told_to_dagster
 
 if TYPE_CHECKING:
@@ -18,7 +21,7 @@ if TYPE_CHECKING:
     from torn_pipeline.steps import Pipeline
     from torn_pipeline.tables.table import Table
 
-__all__ = ["endpoint_assets", "partitions_of", "raw_key", "table_key"]
+__all__ = ["endpoint_assets", "raw_key", "table_key"]
 
 
 def raw_key(endpoint: str) -> dg.AssetKey:
@@ -31,21 +34,24 @@ def table_key(table: str) -> dg.AssetKey:
     return dg.AssetKey(["torn", table])
 
 
-def partitions_of(plan: "EndpointPlan") -> dg.StaticPartitionsDefinition | None:
-    """A partition an account; none for a global endpoint, whose rows belong to no account."""
-    return None if plan.is_global else dg.StaticPartitionsDefinition(list(plan.endpoint.accounts))
-
-
-def endpoint_assets(plan: "EndpointPlan", warehouse: str) -> list[dg.AssetsDefinition]:
-    """The raw asset of an endpoint, and one definition with all its tables, which are written together.
+def endpoint_assets(plans: "Sequence[EndpointPlan]", warehouse: str) -> list[dg.AssetsDefinition]:
+    """The raw asset of each of some endpoints with the same tables, and one definition with these, which are written together.
 
     ``warehouse`` is the kind of the warehouse they are written to, such as ``duckdb``.
     """
-    return [_raw_asset(plan), _table_assets(plan, warehouse)]
+    partitions = _partitions(plans)
+    return [*(_raw_asset(plan, partitions) for plan in plans), _table_assets(plans, warehouse, partitions)]
 
 
 def _account(plan: "EndpointPlan", context: dg.AssetExecutionContext) -> str:
     return context.partition_key if context.has_partition_key else plan.endpoint.accounts[0]
+
+
+def _partitions(plans: "Sequence[EndpointPlan]") -> dg.StaticPartitionsDefinition | None:
+    """A partition for each account of any of them: a job's assets must have the same partitions."""
+    if plans[0].is_global:
+        return None
+    return dg.StaticPartitionsDefinition(list(dict.fromkeys(account for plan in plans for account in plan.endpoint.accounts)))
 
 
 def _owners(plan: "EndpointPlan") -> list[str]:
@@ -60,13 +66,13 @@ def _section(plan: "EndpointPlan") -> str:
     return plan.endpoint.path.split("/")[1]
 
 
-def _raw_asset(plan: "EndpointPlan") -> dg.AssetsDefinition:
+def _raw_asset(plan: "EndpointPlan", partitions: dg.StaticPartitionsDefinition | None) -> dg.AssetsDefinition:
     endpoint = plan.endpoint
 
     @dg.asset(
         key=raw_key(endpoint.name),
         description=describe_answer(plan),
-        partitions_def=partitions_of(plan),
+        partitions_def=partitions,
         group_name="raw",
         kinds={"api", "json"},
         metadata=_request(plan),
@@ -79,7 +85,11 @@ def _raw_asset(plan: "EndpointPlan") -> dg.AssetsDefinition:
 
         with told_to_dagster():
             opened = pipeline.open()
-            fetched = fetch(opened, endpoint.name, _account(plan, context), tell=lambda so_far: _progress(context, so_far))
+            account = _account(plan, context)
+            if account not in endpoint.accounts:
+                message = f"the account {account} is not among those of {endpoint.name} in the config; choose the partition of another"
+                raise UsageError(message)
+            fetched = fetch(opened, endpoint.name, account, tell=lambda so_far: _progress(context, so_far))
         return dg.MaterializeResult(metadata=_fetch_metadata(opened, plan, fetched))
 
     return raw
@@ -113,45 +123,81 @@ def _fetch_metadata(pipeline: "Pipeline", plan: "EndpointPlan", fetched: "Fetch"
     }
 
 
-def _table_assets(plan: "EndpointPlan", warehouse: str) -> dg.AssetsDefinition:
+def _table_assets(plans: "Sequence[EndpointPlan]", warehouse: str, partitions: dg.StaticPartitionsDefinition | None) -> dg.AssetsDefinition:
+    first = plans[0]
+
     @dg.multi_asset(
-        name=f"{plan.endpoint.name}_tables",
-        outs={table.name: _out(plan, table, warehouse) for table in plan.all_tables},
-        deps=[raw_key(plan.endpoint.name)],
-        check_specs=check_specs(plan),
-        partitions_def=partitions_of(plan),
+        name=f"{first.endpoint.name}_tables",
+        outs={table.name: _out(plans, table, warehouse) for table in first.all_tables},
+        deps=[raw_key(plan.endpoint.name) for plan in plans],
+        check_specs=check_specs(first),
+        partitions_def=partitions,
     )
     def tables(context: dg.AssetExecutionContext, pipeline: PipelineResource) -> Iterator[dg.Output[Any] | dg.AssetCheckResult]:
-        from torn_pipeline.steps import broken_references, latest_fetch, load, too_many, validate
-
         with told_to_dagster():
             opened = pipeline.open()
-            fetched = latest_fetch(opened, plan.endpoint.name, _account(plan, context))
-            prepared = validate(opened, fetched)
-        with prepared:
-            if too_many(plan, prepared):
-                # Refused here and not by the IO manager: the checks would be lost with its error.
-                yield from check_results(plan, fetched, prepared)
-                with told_to_dagster():
-                    load(opened, fetched, prepared, run_id=context.run.run_id)
-            group = TableLoad(opened, fetched, prepared)
-            root, *others = plan.all_tables
-            yield dg.Output(group, output_name=root.name)
-            for table in others:
-                yield dg.Output(None, output_name=table.name, metadata=table_metadata(group, table.name))
-            with told_to_dagster():
-                for finding in broken_references(opened, fetched):
-                    prepared.findings.add(finding)
-            yield from check_results(plan, fetched, prepared)
+            *before, (plan, fetched) = _landed(opened, plans, context)
+            for _, earlier in before:
+                _load_aside(opened, earlier, context)
+        yield from _load(opened, plan, fetched, context)
 
     return tables
 
 
-def _out(plan: "EndpointPlan", table: "Table", warehouse: str) -> dg.AssetOut:
+def _landed(pipeline: "Pipeline", plans: "Sequence[EndpointPlan]", context: dg.AssetExecutionContext) -> "list[tuple[EndpointPlan, Fetch]]":
+    """The latest fetch of the endpoint whose job this is, or of each endpoint where somebody asked for the tables; oldest first."""
+    from torn_pipeline.steps import latest_fetch
+
+    chosen = [plan for plan in plans if plan.endpoint.name == context.job_name] or list(plans)
+    found = []
+    for plan in chosen:
+        try:
+            found.append((plan, latest_fetch(pipeline, plan.endpoint.name, _account(plan, context))))
+        except UsageError:
+            if plan is chosen[-1] and not found:
+                raise
+    return sorted(found, key=lambda one: one[1].fetched_at)
+
+
+def _load_aside(pipeline: "Pipeline", fetched: "Fetch", context: dg.AssetExecutionContext) -> None:
+    """Load what another endpoint has brought for the same tables, before the newest, of which the assets tell."""
+    from torn_pipeline.steps import load, validate
+
+    with validate(pipeline, fetched) as prepared:
+        receipt = load(pipeline, fetched, prepared, run_id=context.run.run_id)
+    context.log.info("%s: %s", fetched.endpoint, receipt.skipped or f"fetch {fetched.fetch_id} is loaded")
+
+
+def _load(
+    opened: "Pipeline", plan: "EndpointPlan", fetched: "Fetch", context: dg.AssetExecutionContext
+) -> Iterator[dg.Output[Any] | dg.AssetCheckResult]:
+    from torn_pipeline.steps import broken_references, load, too_many, validate
+
+    with told_to_dagster():
+        prepared = validate(opened, fetched)
+    with prepared:
+        if too_many(plan, prepared):
+            # Refused here and not by the IO manager: the checks would be lost with its error.
+            yield from check_results(plan, fetched, prepared)
+            with told_to_dagster():
+                load(opened, fetched, prepared, run_id=context.run.run_id)
+        group = TableLoad(opened, fetched, prepared)
+        root, *others = plan.all_tables
+        yield dg.Output(group, output_name=root.name)
+        for table in others:
+            yield dg.Output(None, output_name=table.name, metadata=table_metadata(group, table.name))
+        with told_to_dagster():
+            for finding in broken_references(opened, fetched):
+                prepared.findings.add(finding)
+        yield from check_results(plan, fetched, prepared)
+
+
+def _out(plans: "Sequence[EndpointPlan]", table: "Table", warehouse: str) -> dg.AssetOut:
+    plan = plans[0]
     is_root = table is plan.root
     return dg.AssetOut(
         key=table_key(table.name),
-        description=describe_table(plan, table),
+        description=describe_table(plans, table),
         dagster_type=dg.Any if is_root else dg.Nothing,
         io_manager_key="warehouse",
         group_name=plan.endpoint.name,

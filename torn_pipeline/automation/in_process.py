@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
-from torn_pipeline.assets import partitions_of, raw_key, table_key
+from torn_pipeline.assets import raw_key, table_key
 from torn_pipeline.errors import ConfigError
 from torn_pipeline.ops.summary import AssetOutcome, Checks, RunOutcome
 
@@ -61,7 +61,7 @@ def run_endpoint(
     """
     result = definitions.resolve_job_def(plan.endpoint.name).execute_in_process(
         instance=instance,
-        partition_key=None if partitions_of(plan) is None else account,
+        partition_key=None if plan.is_global else account,
         raise_on_error=False,
         run_config={"loggers": {"console": {"config": {"log_level": _LOUD if verbose else _QUIET}}}},
     )

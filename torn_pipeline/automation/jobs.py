@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import dagster as dg
 
-from torn_pipeline.assets import partitions_of, raw_key, table_key
+from torn_pipeline.assets import raw_key, table_key
 from torn_pipeline.errors import Transient
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ def endpoint_job(plan: EndpointPlan) -> UnresolvedAssetJobDefinition:
 
 def endpoint_schedule(plan: EndpointPlan, job: UnresolvedAssetJobDefinition) -> dg.ScheduleDefinition:
     """The schedule of an endpoint: every ``frequency`` from midnight UTC, one run an account, so that none harms another."""
-    accounts: list[str | None] = [None] if partitions_of(plan) is None else list(plan.endpoint.accounts)
+    accounts: list[str | None] = [None] if plan.is_global else list(plan.endpoint.accounts)
 
     @dg.schedule(
         name=f"{plan.endpoint.name}_schedule",
