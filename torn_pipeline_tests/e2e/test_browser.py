@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
+import subprocess
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
@@ -102,3 +105,19 @@ def test_an_endpoint_is_materialized_by_clicking(ui: UI, page: Page, tmp_path: P
     expect(page.get_by_text("Evaluation result").locator("..")).to_contain_text("Passed")
     expect(row(page, "rows")).to_contain_text(count)
     take_picture(page, "checks", tmp_path)
+
+
+def test_the_demos_page_shows_what_happened(page: Page, tmp_path: Path) -> None:
+    subprocess.run([sys.executable, "-m", "torn_pipeline", "demo"], env=os.environ | {"TORN_DATA_DIR": str(tmp_path)}, check=True)
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    page.set_viewport_size({"width": 1100, "height": 1400})
+
+    page.goto((tmp_path / "demo" / "summary.html").as_uri())
+
+    charts = page.locator("figure:has(svg)")
+    expect(charts).to_have_count(4)
+    for chart in charts.all():
+        expect(chart.locator("svg")).to_be_visible()
+    assert [url for url in asked if not url.startswith("file:")] == []
+    take_picture(page, "demo-page", tmp_path, around(page.locator("dl > div, figure")))
