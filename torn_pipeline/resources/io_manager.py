@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
 from torn_pipeline.resources.pipeline import told_to_dagster
 from torn_pipeline.resources.previews import preview_of_table
+from torn_pipeline.warehouse import Window
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     import polars as pl
 
     from torn_pipeline.landing import Fetch
@@ -56,16 +60,44 @@ class WarehouseIOManager(dg.IOManager):
             obj.receipt = load(obj.pipeline, obj.fetched, obj.prepared, run_id=context.run_id)
         context.add_output_metadata(table_metadata(obj, context.asset_key.path[-1]))
 
-    def load_input(self, context: dg.InputContext) -> pl.DataFrame:
-        """One table as a frame; of a partitioned asset the rows of the accounts whose partitions are asked for."""
+    def load_input(self, context: dg.InputContext) -> pl.DataFrame | pl.LazyFrame:
+        """One table as a frame; of a partitioned asset the rows of the accounts whose partitions are asked for.
+
+        The input's metadata may ask for less: ``columns`` names some, ``window`` has a ``column`` and the moments ``after``
+        and ``until`` between which it lies. An input annotated as ``LazyFrame`` is read when it is collected, and then only
+        the columns that are needed.
+
+        Raises:
+            Failure: when there is no such table, column or window.
+        """
+        from torn_pipeline.steps import maintained
+        from torn_pipeline.warehouse.inputs import read_part, scan_part  # noqa: PLC0415 - loads Polars, which definitions do without
+
+        asked = context.definition_metadata or {}
         accounts = context.asset_partition_keys if context.has_asset_partitions else ()
-        table = context.asset_key.path[-1]
+        read = scan_part if _wants_lazy(context) else read_part
         with told_to_dagster():
             warehouse = self._pipeline.open().warehouse
-            if len(accounts) == 1:
-                return warehouse.read(table, account=accounts[0])
-            frame = warehouse.read(table)
-        return frame.filter(frame["_account"].is_in(accounts)) if accounts else frame
+            if read is read_part and not asked and len(accounts) <= 1:
+                return warehouse.read(context.asset_key.path[-1], account=next(iter(accounts), None))
+            part = maintained(warehouse)
+            return read(part, context.asset_key.path[-1], columns=asked.get("columns", ()), accounts=accounts, within=_window(asked))
+
+
+def _wants_lazy(context: dg.InputContext) -> bool:
+    return getattr(context.dagster_type.typing_type, "__name__", "") == "LazyFrame"
+
+
+def _window(asked: Mapping[str, Any]) -> Window | None:
+    if "window" not in asked:
+        return None
+    bounds = {name: _moment(value) for name, value in asked["window"].items() if name in {"after", "until"}}
+    return Window(column=asked["window"]["column"], **bounds)
+
+
+def _moment(value: str | datetime) -> datetime:
+    moment = datetime.fromisoformat(value) if isinstance(value, str) else value
+    return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 def table_metadata(group: TableLoad, table: str) -> dict[str, Any]:
