@@ -7,10 +7,12 @@ and queue on a lock file beside it, and readers try again while another process 
 
 from __future__ import annotations
 
+import logging
 import re
 import threading
 import time
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import duckdb
@@ -32,9 +34,12 @@ __all__ = ["DatabaseFile", "Session", "transaction"]
 # A third of the default: what a load of some ten thousand rows brings is then compressed as it comes, not all at the commit.
 _WRITTEN = "(ROW_GROUP_SIZE 40960)"
 _PAUSE = 0.05  # seconds between two tries to open a file that another process holds
+_PATIENCE = 1.5  # seconds of waiting after which it is said for whom
 _THREAD = "another thread of this process is using it"
 _PROCESS = "another process is loading into it"
 _HOLDER = re.compile(r"lock is held in (?P<program>.*?) \(PID (?P<pid>\d+)")
+
+_log = logging.getLogger(__name__)
 
 
 class Session:
@@ -77,6 +82,32 @@ class _Shared:
 _FILES: dict[Path, _Shared] = {}
 
 
+@dataclass(slots=True)
+class _Wait:
+    """One wait for a file: until when, and whether it was said yet that there is something to wait for."""
+
+    path: Path
+    deadline: float
+    patience: float
+    is_told: bool = False
+
+    @property
+    def left(self) -> float:
+        """Seconds."""
+        return max(0.0, self.deadline - time.monotonic())
+
+    @property
+    def quietly(self) -> float:
+        """Seconds in which nothing needs to be said."""
+        return max(0.0, min(self.deadline, self.patience) - time.monotonic())
+
+    def tell(self, who: str) -> None:
+        """Say once, and not at once, for whom it waits."""
+        if not self.is_told and self.left and not self.quietly:
+            self.is_told = True
+            _log.warning("waiting for the warehouse %s, up to %.0f s: %s", self.path, self.left, who)
+
+
 class DatabaseFile:
     """A DuckDB file that is opened for each use. ``lock_timeout`` is how many seconds to wait for it."""
 
@@ -111,9 +142,9 @@ class DatabaseFile:
             WarehouseBusy: when others use the file for longer than the timeout.
             WarehouseError: when the file cannot be written or is no database, or DuckDB refuses a statement.
         """
-        deadline = time.monotonic() + self._timeout
-        with self._alone(deadline), self._sentences():
-            connection = self._open_to_write(deadline)
+        wait = self._wait()
+        with self._alone(wait), self._sentences():
+            connection = self._open_to_write(wait)
             try:
                 connection.execute("SET TimeZone = 'UTC'")
                 connection.execute("SET threads = 1")  # two threads do a third more work and are hardly faster
@@ -130,28 +161,38 @@ class DatabaseFile:
             WarehouseBusy: when others use the file for longer than the timeout.
             WarehouseError: when its folder cannot be written; the result raises it when the file is no database.
         """
-        deadline = time.monotonic() + self._timeout
+        wait = self._wait()
 
         def settle() -> None:
             with self._sentences():
-                connection = self._open_to_write(deadline)
+                connection = self._open_to_write(wait)
                 try:
                     connection.execute("CHECKPOINT warehouse")
                 finally:
                     connection.close()
 
-        with self._alone(deadline):
+        with self._alone(wait):
             yield settle
 
+    def _wait(self) -> _Wait:
+        now = time.monotonic()
+        return _Wait(self.path, now + self._timeout, now + _PATIENCE)
+
     @contextmanager
-    def _alone(self, deadline: float) -> Iterator[None]:
+    def _alone(self, wait: _Wait) -> Iterator[None]:
         shared = self._shared
+
+        def is_free() -> bool:
+            return not shared.writing and not shared.readers
+
         with shared.changed:
-            if not shared.changed.wait_for(lambda: not shared.writing and not shared.readers, self._left(deadline)):
-                raise self._busy(_THREAD)
+            if not shared.changed.wait_for(is_free, wait.quietly):
+                wait.tell(_THREAD)
+                if not shared.changed.wait_for(is_free, wait.left):
+                    raise self._busy(_THREAD)
             shared.writing = True
         try:
-            with self._lock(deadline):
+            with self._lock(wait):
                 yield
         finally:
             with shared.changed:
@@ -159,13 +200,17 @@ class DatabaseFile:
                 shared.changed.notify_all()
 
     @contextmanager
-    def _lock(self, deadline: float) -> Iterator[None]:
+    def _lock(self, wait: _Wait) -> Iterator[None]:
+        lock = FileLock(f"{self.path}.lock")
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            lock = FileLock(f"{self.path}.lock")
-            lock.acquire(timeout=self._left(deadline))
+            try:
+                lock.acquire(timeout=wait.quietly)
+            except Timeout:
+                wait.tell(self._writer())
+                lock.acquire(timeout=wait.left)
         except Timeout as error:
-            raise self._busy(_PROCESS) from error
+            raise self._busy(self._writer()) from error
         except OSError as error:
             message = f"the warehouse {self.path} cannot be written: {error.strerror or error}; check the folder and its permissions"
             raise WarehouseError(message) from error
@@ -174,14 +219,24 @@ class DatabaseFile:
         finally:
             lock.release()
 
-    def _open_to_write(self, deadline: float) -> duckdb.DuckDBPyConnection:
+    def _writer(self) -> str:
+        """Who holds the lock file: DuckDB knows it while that process has the database open."""
+        if self.path.exists():
+            try:
+                self._attach(self.path, options="(READ_ONLY)").close()
+            except duckdb.Error as error:
+                if _HOLDER.search(str(error)):
+                    return _holder(error)
+        return _PROCESS
+
+    def _open_to_write(self, wait: _Wait) -> duckdb.DuckDBPyConnection:
         if not self.path.exists():
             self._create()
         while True:
             try:
                 return self._attach(self.path, options=_WRITTEN)
             except duckdb.Error as error:
-                self._check_worth_waiting(error, deadline)
+                self._check_worth_waiting(error, wait)
             time.sleep(_PAUSE)
 
     def _create(self) -> None:
@@ -193,8 +248,7 @@ class DatabaseFile:
         new.replace(self.path)
 
     def _join_readers(self) -> duckdb.DuckDBPyConnection:
-        deadline = time.monotonic() + self._timeout
-        shared = self._shared
+        wait, shared = self._wait(), self._shared
         with shared.changed:
             while shared.writing or shared.reading is None:
                 if not shared.writing:
@@ -202,8 +256,10 @@ class DatabaseFile:
                         shared.reading = self._attach(self.path, options="(READ_ONLY)")
                         break
                     except duckdb.Error as error:
-                        self._check_worth_waiting(error, deadline)
-                elif self._left(deadline) <= 0:
+                        self._check_worth_waiting(error, wait)
+                elif wait.left:
+                    wait.tell(_THREAD)
+                else:
                     raise self._busy(_THREAD)
                 shared.changed.wait(_PAUSE)
             shared.readers += 1
@@ -228,7 +284,7 @@ class DatabaseFile:
             raise
         return connection
 
-    def _check_worth_waiting(self, error: duckdb.Error, deadline: float) -> None:
+    def _check_worth_waiting(self, error: duckdb.Error, wait: _Wait) -> None:
         """Return when another try may help, raise what the error means otherwise."""
         text = str(error)
         held = isinstance(error, duckdb.IOException) and "Could not set lock" in text
@@ -238,10 +294,9 @@ class DatabaseFile:
             else:
                 message = f"the warehouse {self.path} cannot be opened: {_first_line(error)}"
             raise WarehouseError(message) from error
-        if self._left(deadline) <= 0:
-            holder = _HOLDER.search(text)
-            who = f"process {holder['pid']} ({holder['program']}) has it open" if holder else "other code of this process has it open"
-            raise self._busy(who) from error
+        if not wait.left:
+            raise self._busy(_holder(error)) from error
+        wait.tell(_holder(error))
 
     def _busy(self, who: str) -> WarehouseBusy:
         return WarehouseBusy(f"the warehouse {self.path} was not free within {self._timeout:g} s: {who}; wait until it ends, or end it")
@@ -253,10 +308,6 @@ class DatabaseFile:
         except duckdb.Error as error:
             message = f"the warehouse {self.path} refused a statement: {_first_line(error)}"
             raise WarehouseError(message) from error
-
-    @staticmethod
-    def _left(deadline: float) -> float:
-        return max(0.0, deadline - time.monotonic())
 
 
 @contextmanager
@@ -270,6 +321,12 @@ def transaction(session: Session) -> Iterator[None]:
         with suppress(duckdb.Error):  # the transaction may have ended already, with the error or with the commit
             session.run("ROLLBACK")
         raise
+
+
+def _holder(error: duckdb.Error) -> str:
+    """Who has the file open, as DuckDB says."""
+    holder = _HOLDER.search(str(error))
+    return f"process {holder['pid']} ({holder['program']}) has it open" if holder else "other code of this process has it open"
 
 
 def _first_line(error: duckdb.Error) -> str:
