@@ -20,6 +20,10 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def warehouse(tmp_path: Path) -> MaintainedWarehouse:
+    return filled(tmp_path)
+
+
+def filled(tmp_path: Path) -> MaintainedWarehouse:
     """Of those in ``OPENERS``, the one that reads parts; with nine things of two accounts, one of them seen at no time."""
     opened = warehouse_from_url(f"duckdb:///{tmp_path}/warehouse.duckdb", tmp_path)
     assert isinstance(opened, MaintainedWarehouse)

@@ -354,12 +354,14 @@ def test_a_mended_root_alone_is_no_reason_to_doubt(warehouse: Warehouse) -> None
 
 
 def test_a_rebuild_leaves_out_what_was_refused(warehouse: Warehouse) -> None:
-    fetches: list[dict[int, str]] = [dict.fromkeys(range(12), "a"), {}, dict.fromkeys(range(12), "b")]
+    everything = dict.fromkeys(range(12), "a")
+    fetches: list[dict[int, str]] = [everything, {}, dict.fromkeys(range(12), "b"), {1: "c", 12: "c"}]
     loads = [snapshot(fetch(number), things, max_closed=0.5) for number, things in enumerate(fetches)]
     receipts = warehouse.load_all(loads, rebuild={"things": (*THINGS, *HISTORIES)})
-    assert [bool(receipt.refused) for receipt in receipts] == [False, True, False]
+    assert [bool(receipt.refused) for receipt in receipts] == [False, True, False, True]
     assert "is without 12 of the 12 rows" in receipts[1].refused
     assert set(map(tuple, versions(warehouse).values())) == {(("a", 0, 2), ("b", 2, None))}
+    assert [(thing, name) for _, thing, name in sorted(contents(warehouse))] == [(thing, "b") for thing in everything]
     assert len(meta(warehouse, "loads")) == 8
 
 
