@@ -92,7 +92,7 @@ def _namesakes(config: PipelineConfig, plans: Sequence[EndpointPlan]) -> Iterato
     """A line for each table that endpoints of different kinds would both write."""
     first: dict[str, EndpointPlan] = {}
     for plan in plans:
-        for table in plan.tables:
+        for table in plan.all_tables:
             other = first.setdefault(table.name, plan)
             if (other.contract.path, other.endpoint.table) != (plan.contract.path, plan.endpoint.table):
                 name = plan.endpoint.name

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 import duckdb
 import pytest
 
+from torn_pipeline_tests.dagster.running import write_config
+
 if TYPE_CHECKING:
     from torn_pipeline_tests.e2e.console import Console
 
@@ -89,3 +91,13 @@ def test_what_cannot_be_is_said_in_one_sentence(filled: Console) -> None:
 def test_before_the_first_load_there_is_no_history(console: Console) -> None:
     result = console("schema", "history")
     assert (result.status, len(result.out.splitlines())) == (0, 1)
+
+
+def test_a_table_in_the_place_of_a_history_is_found_by_check(console: Console) -> None:
+    write_config(
+        console.folder / "config",
+        endpoints={"faction_members": {"storage_mode": "snapshot"}, "faction_basic": {"table": "faction_members_history"}},
+    )
+    result = console("check")
+    assert result.status == 2
+    assert "endpoints.faction_basic: writes the table faction_members_history, as faction_members does with other rows" in result.err
