@@ -105,7 +105,7 @@ class Change:
             partial(self._leave, account),
             partial(self._join, account),
         ]
-        self.chance.choices(deeds, (6, 3, 2, 1, 1))[0]()
+        self.chance.choices(deeds, (5, 3, 2, 2, 2))[0]()
 
     def between(self, account: str) -> None:
         """What may happen when nobody looks: the API forgets the oldest crimes that are over."""
