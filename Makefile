@@ -38,8 +38,9 @@ dev: $(READY) ## Dagster's UI, daemon, schedules and sensors on your own config
 	@ln -sf "$(abspath dagster.yaml)" "$(DAGSTER_HOME)/dagster.yaml"
 	@$(BIN)/dagster dev --workspace workspace.yaml --host 127.0.0.1
 
-docs: $(READY) ## renew docs/tables.md from the contracts
+docs: $(READY) ## renew docs/tables.md from the contracts, docs/config.md from the models of the config
 	@$(BIN)/python docs/make_tables.py
+	@$(BIN)/python docs/make_config.py
 
 clean: ## remove the virtual environment; data stays
 	@rm -rf $(VENV)

@@ -9,9 +9,11 @@ import runpy
 from pathlib import Path
 
 import pytest
+import yaml
 
 from torn_pipeline import settings
 from torn_pipeline.cli.main import torn_pipeline as console_script
+from torn_pipeline.config import load_config
 
 ROOT = Path(__file__).resolve().parents[2]
 README = ROOT / "README.md"
@@ -99,10 +101,30 @@ def test_the_readme_names_every_environment_variable_and_no_other() -> None:
     assert variables_of(text_of(README)) <= read
 
 
-def test_the_page_of_tables_is_fresh() -> None:
-    generator = runpy.run_path(str(ROOT / "docs" / "make_tables.py"))
-    now, written = generator["page_text"](), text_of(generator["PAGE"])
+@pytest.mark.parametrize("script", ["make_tables.py", "make_config.py"])
+def test_the_generated_page_is_fresh(script: str) -> None:
+    generator = runpy.run_path(str(ROOT / "docs" / script))
+    now, page = generator["page_text"](), generator["PAGE"]
+    name = page.relative_to(ROOT)
     difference = "\n".join(
-        difflib.unified_diff(written.splitlines(), now.splitlines(), "docs/tables.md", "the contracts", lineterm="", n=0)
+        difflib.unified_diff(text_of(page).splitlines(), now.splitlines(), str(name), "as it should be", lineterm="", n=0)
     )
-    assert not difference, f"docs/tables.md is stale: renew it with `make docs` and commit it\n{difference}"
+    assert not difference, f"{name} is stale: renew it with `make docs` and commit it\n{difference}"
+
+
+def test_the_page_of_the_config_gives_examples_that_are_accepted(tmp_path: Path) -> None:
+    fields = {
+        model.__name__: {name: yaml.safe_load(example) for name, example in examples.items()}
+        for model, examples in runpy.run_path(str(ROOT / "docs" / "make_config.py"))["EXAMPLES"].items()
+    }
+    whole = fields["PipelineConfig"]
+    together = {
+        "defaults": whole["defaults"] | fields["Defaults"],
+        "accounts": [{"name": "default"}, fields["Account"]],
+        "endpoints": [*whole["endpoints"], fields["Endpoint"]],
+    }
+    for config in (whole, together):
+        file = tmp_path / "pipeline.yaml"
+        file.write_text(yaml.safe_dump(config), encoding="utf-8")
+        names = [endpoint.name for endpoint in load_config(settings.Settings(config=file)).endpoints]
+        assert names == [endpoint["name"] for endpoint in config["endpoints"]]
