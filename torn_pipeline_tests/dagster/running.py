@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 __all__ = ["ENDPOINTS", "ROOT", "Platform", "open_platform", "shipped_config", "write_config"]
 
 ROOT = Path(__file__).parents[2]
-ENDPOINTS = ("faction_crimes", "faction_members", "torn_items", "faction_basic", "faction_balance")
 SMALL = Size(members=12, crimes=40, items=12)
 # Retries as always, but without the waits; more calls than any test makes.
 QUICK = {"max_retries": 1, "retry_delay": "PT0.01S", "timeout": "PT10S", "rate_limit": 10_000}
@@ -35,6 +34,9 @@ def shipped_config() -> dict[str, Any]:
     config = yaml.safe_load((ROOT / "config/pipeline.yaml").read_text(encoding="utf-8"))
     assert isinstance(config, dict)
     return config
+
+
+ENDPOINTS = tuple(endpoint["name"] for endpoint in shipped_config()["endpoints"])
 
 
 def write_config(
