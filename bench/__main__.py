@@ -1,4 +1,4 @@
-"""Runs all benchmarks and prints their ratios: ``python -m bench [road] [growth] [memory] [peer] [definitions] [demo]``."""
+"""Runs all benchmarks and prints their ratios: ``python -m bench [road] [growth] [memory] [warehouse] [peer] [definitions] [demo]``."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bench import demo, imports, peer, road
+from bench import demo, imports, peer, road, warehouse
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -18,6 +18,7 @@ FIGURES: dict[str, Callable[[Path], Iterator[Figure]]] = {
     "road": road.speed,
     "growth": road.growth,
     "memory": road.memory,
+    "warehouse": warehouse.warehouse,
     "peer": peer.peer,
     "definitions": imports.definitions,
     "demo": demo.demo,

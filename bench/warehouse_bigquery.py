@@ -1,0 +1,85 @@
+"""A load into BigQuery against its floor, on the local server of the tests."""
+
+from __future__ import annotations
+
+import sys
+import time
+from contextlib import ExitStack
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+from google.cloud import bigquery as service
+
+from bench.figure import ratio_of_medians
+from bench.warehouse_rows import EVENTS, fetch_of, load_of, rows_of
+from torn_pipeline.tables.table import StorageMode
+from torn_pipeline.warehouse.bigquery_service import Service
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    import polars as pl
+
+    from bench.figure import Figure
+    from torn_pipeline.landing import Fetch
+    from torn_pipeline.warehouse.bigquery import BigQueryWarehouse
+
+__all__ = ["bigquery"]
+
+ROWS = 200_000
+ROUNDS = 3
+
+
+def bigquery(folder: Path) -> Iterator[Figure]:
+    """A load that appends against the same rows' Parquet, uploaded by the client and inserted by one transaction.
+
+    Where the server cannot run it is left out, and stderr says why.
+    """
+    # The server is the tests': it tells pytest, which is not imported for the other benchmarks, that it cannot run.
+    pytest, emulator = import_module("pytest"), import_module("torn_pipeline_tests.emulator")
+    with ExitStack() as stack:
+        try:
+            warehouse = stack.enter_context(emulator.bigquery())
+        except pytest.skip.Exception as reason:
+            sys.stderr.write(f"no figure for BigQuery: {reason}\n")
+            return
+        yield _figure(warehouse, folder / "rows.parquet")
+
+
+def _figure(warehouse: BigQueryWarehouse, parquet: Path) -> Figure:
+    """The first round, with few rows, makes the tables and is not counted."""
+    ours, floor = [], []
+    for number, count in enumerate((10, *[ROWS] * ROUNDS)):
+        fetched = fetch_of(number, count)
+        frame = rows_of(fetched, range(count))
+        ours.append(_loaded(warehouse, fetched, frame))
+        frame.write_parquet(parquet)
+        floor.append(_inserted(warehouse, parquet, is_first=not number))
+    name = f"BigQuery's emulator, load of {ROWS:,} rows of {len(EVENTS.columns)} columns"
+    return ratio_of_medians(name, ours[1:], floor[1:], 1.2, ("load", "client alone, its Parquet written before"))
+
+
+def _loaded(warehouse: BigQueryWarehouse, fetched: Fetch, frame: pl.DataFrame) -> float:
+    """Seconds of a load that adds the rows."""
+    load = load_of(fetched, frame, StorageMode.APPEND)
+    started = time.perf_counter()
+    warehouse.load(load)
+    return time.perf_counter() - started
+
+
+def _inserted(warehouse: BigQueryWarehouse, parquet: Path, *, is_first: bool) -> float:
+    """Seconds of the client alone: one load job into a staging table, one transaction that inserts its rows."""
+    client, place = Service(warehouse.place).client, warehouse.place
+    table = client.get_table(f"{place.project}.{place.dataset}.{EVENTS.name}")
+    target, staged = f"{place.dataset}.floor", f"{place.dataset}.staged"
+    if is_first:
+        client.create_table(service.Table(f"{place.project}.{target}", schema=table.schema))
+    config = service.LoadJobConfig(source_format="PARQUET", schema=table.schema, write_disposition="WRITE_TRUNCATE")
+    started = time.perf_counter()
+    with parquet.open("rb") as content:
+        client.load_table_from_file(content, f"{place.project}.{staged}", job_config=config).result()
+    columns = ", ".join(f"`{field.name}`" for field in table.schema)
+    script = f"BEGIN TRANSACTION; INSERT INTO {target} ({columns}) SELECT {columns} FROM {staged}; COMMIT TRANSACTION;"  # noqa: S608 - our own names
+    client.query_and_wait(script)
+    return time.perf_counter() - started
