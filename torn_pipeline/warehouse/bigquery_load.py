@@ -29,14 +29,14 @@ from torn_pipeline.warehouse.bigquery_service import Aborted, Stale, job_name
 from torn_pipeline.warehouse.bigquery_settle import BROKEN, QUARANTINE, Script, Settlement, Staged
 from torn_pipeline.warehouse.bigquery_staging import LOAD, StagedTable
 from torn_pipeline.warehouse.bigquery_tables import LiveTable, field_of, look, shape, widen
-from torn_pipeline.warehouse.protocol import Load, Receipt, TableReceipt
+from torn_pipeline.warehouse.protocol import Load, Receipt, TableReceipt, Window
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from google.cloud import bigquery
 
-    from torn_pipeline.warehouse.bigquery_meta import Ledger
+    from torn_pipeline.warehouse.bigquery_meta import Ledger, Newer
     from torn_pipeline.warehouse.bigquery_service import Service
 
 __all__ = ["Writing", "writing"]
@@ -179,7 +179,7 @@ class Writing:
 
     def _forget(self, tables: Sequence[str]) -> None:
         """Take tables out of the ledger that are not there any more, before there are new ones of their name."""
-        if any(place[1] in tables for place in (*self.ledger.versions, *self.ledger.newest)) or self.ledger.modes.keys() & set(tables):
+        if self.ledger.modes.keys() & set(tables):
             script = Script()
             script.run(f"DELETE FROM {self._place.meta_table('loads')} WHERE table_name IN UNNEST({script.values.texts(tables)})")
             self._service.run(script.text(), script.values, job_name(self.call, "forget", uuid4()), self.call)
@@ -256,7 +256,8 @@ class Writing:
             self._settle(settlement, number, filled)
         if not script.statements:
             return [Receipt(skipped=reason) for reason in skipped]
-        answer = self._service.run(script.text(), script.values, self.lane(), self.call)
+        job_id = self.lane() if settled else job_name(self.call)
+        answer = self._service.run(script.text(), script.values, job_id, self.call)
         counts = dict(zip(script.counters, answer[0]["counters"][1:], strict=True))
         totals = {name: one.there.num_rows or 0 if one.there else 0 for name, one in live.items()}
         return [
@@ -276,7 +277,8 @@ class Writing:
         load, ledger = self._loads[number], self.ledger
         newer = ledger.last_started > meta.micros(load.fetch.fetched_at)
         settlement.fetch(ledger)
-        settlement.rows(filled, newer_possible=newer)
+        windows = [(one.after, one.until) for one in ledger.newer_fetches(load)] if load.mode is StorageMode.REPLACE else []
+        settlement.rows(filled, windows, newer_possible=newer)
         settlement.quarantine(ledger)
         if not load.partial:
             settlement.ledger(ledger, {name: file.sizes[number] for name, file in self._files.items()})
@@ -314,13 +316,13 @@ class Writing:
         tables = {}
         for table in self._loads[number].tables:
             file = self._files[table.name]
-            rows = file.rows[number] - counts.get(settled.dropped.get(table.name, ""), 0)
+            rows = file.rows[number] - sum(counts[counter] for counter in settled.dropped.get(table.name, ()))
             deleted = counts.get(settled.deleted.get(table.name, ""), 0)
             totals[table.name] += rows - deleted
             tables[table.name] = TableReceipt(
                 rows=rows, deleted=deleted, total=totals[table.name], bytes=file.sizes[number], changes=changes.get(table.name, ())
             )
-        kept = sum(counts[counter] for name, counter in settled.dropped.items() if self._tables[name].root == name)
+        kept = sum(counts[one] for name, counters in settled.dropped.items() if self._tables[name].root == name for one in counters)
         return Receipt(tables=tables, kept_newer=kept)
 
 
@@ -332,12 +334,23 @@ def _refuse(load: Load) -> None:
     if load.mode not in {StorageMode.APPEND, StorageMode.REPLACE, StorageMode.UPSERT}:
         message = f"storage_mode {load.mode} of {fetch.endpoint} is not built yet for BigQuery: use append, replace or upsert"
         raise WarehouseError(message)
-    if load.window is not None and load.mode is StorageMode.REPLACE:
-        message = (
-            f"fetch {fetch.fetch_id} of {fetch.endpoint} is of a time window, which storage_mode replace does not know in BigQuery yet: "
-            "use append or upsert"
-        )
-        raise WarehouseError(message)
+    _refuse_window(load)
+
+
+def _refuse_window(load: Load) -> None:
+    """A fetch of a time window takes the place of what lies in it, so it must be known what does."""
+    fetch, window = load.fetch, load.window
+    if window is None or load.mode is not StorageMode.REPLACE:
+        return
+    for root in load.tables:
+        names = {column.name: column for column in root.columns}
+        if root.root != root.name:
+            continue
+        if window.column not in names or not any(names[name].role is Role.OWN for name in root.root_key):
+            what = "no key" if window.column in names else "no column that says which of them lie in it"
+            about = f"fetch {fetch.fetch_id} of {fetch.endpoint} is of a time window"
+            message = f"{about}, and the rows of {root.name} have {what}: use storage_mode append"
+            raise WarehouseError(message)
 
 
 def _check_mode(load: Load, ledger: Ledger) -> None:
@@ -354,11 +367,19 @@ def _check_mode(load: Load, ledger: Ledger) -> None:
 def _reason_to_skip(load: Load, ledger: Ledger) -> str:
     if not load.partial and ledger.loaded_version(load) == load.contract_version:
         return f"fetch {load.fetch.fetch_id} is already loaded under this contract"
-    newer = ledger.newer_fetch(load) if load.mode is StorageMode.REPLACE else None
-    if newer is not None:
-        began = datetime.fromtimestamp(newer[0] / 1_000_000, UTC)
-        return f"a newer fetch is already loaded: {newer[1]} of {began:%Y-%m-%d %H:%M:%S} UTC"
+    for newer in ledger.newer_fetches(load) if load.mode is StorageMode.REPLACE else ():
+        if not load.window_column or _covers(newer, load.window):
+            began = datetime.fromtimestamp(newer.began / 1_000_000, UTC)
+            return f"a newer fetch is already loaded: {newer.fetch_id} of {began:%Y-%m-%d %H:%M:%S} UTC"
     return ""
+
+
+def _covers(outer: Newer, inner: Window | None) -> bool:
+    """Whether all that lies in a window (``None`` is all there is) lies in the one of a fetch."""
+    after, until = (inner.after, inner.until) if inner else (None, None)
+    begins = outer.after is None or (after is not None and outer.after <= after)
+    ends = outer.until is None or (until is not None and until <= outer.until)
+    return begins and ends
 
 
 def _broken_keys(load: Load) -> dict[str, str]:

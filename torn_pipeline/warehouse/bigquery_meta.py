@@ -11,7 +11,7 @@ import hashlib
 import json
 from copy import deepcopy
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from google.api_core.exceptions import NotFound
@@ -32,6 +32,7 @@ __all__ = [
     "MIGRATIONS",
     "QUARANTINE",
     "Ledger",
+    "Newer",
     "Slice",
     "fetch_ids_of_slice",
     "fetch_written",
@@ -106,6 +107,20 @@ _FETCH = {
 }
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Newer:
+    """A loaded fetch: when it began (microseconds since 1970), and from (exclusive) and to when its time window reached."""
+
+    table: str
+    endpoint: str
+    account: str
+    path_ids: str
+    fetch_id: str
+    began: int
+    after: datetime | None
+    until: datetime | None
+
+
 @dataclass(slots=True)
 class Ledger:
     """What a load has to know of the loads before it; kept up to date while several are written in one transaction.
@@ -120,8 +135,8 @@ class Ledger:
     modes: dict[str, str] = field(default_factory=dict)
     versions: dict[tuple[str, str], tuple[int, str]] = field(default_factory=dict)
     """By fetch and table: the last load's id and contract version."""
-    newest: dict[tuple[Slice, str], tuple[int, str]] = field(default_factory=dict)
-    """By slice and table: when the newest fetch that was loaded began, and which it was."""
+    newer: list[Newer] = field(default_factory=list)
+    """Loaded fetches of the same slices that are newer than one of those asked for."""
     loaded: set[tuple[str, str, str]] = field(default_factory=set)
     """Fetch, table and contract version of every load of these fetches."""
     fetches: dict[str, dict[str, Any]] = field(default_factory=dict)
@@ -134,7 +149,7 @@ class Ledger:
         gone = set(tables)
         self.modes = {name: mode for name, mode in self.modes.items() if name not in gone}
         self.versions = {place: found for place, found in self.versions.items() if place[1] not in gone}
-        self.newest = {place: found for place, found in self.newest.items() if place[1] not in gone}
+        self.newer = [one for one in self.newer if one.table not in gone]
         self.loaded = {place for place in self.loaded if place[1] not in gone}
 
     def loaded_version(self, load: Load) -> str | None:
@@ -149,20 +164,23 @@ class Ledger:
                 return table.name, self.modes[table.name]
         return None
 
-    def newer_fetch(self, load: Load) -> tuple[int, str] | None:
-        """The newest fetch of the same slice that was loaded into one of the tables, if it is newer than this one."""
-        own = slice_of(load)
+    def newer_fetches(self, load: Load) -> list[Newer]:
+        """The fetches of the same slice that were loaded into one of the tables and are newer than this one, newest first."""
+        endpoint, account, path_ids = slice_of(load)
+        names, began = {table.name for table in load.tables}, micros(load.fetch.fetched_at)
         found = [
-            at
-            for (where, table), at in self.newest.items()
-            if table in {one.name for one in load.tables} and where[0] == own[0] and where[2] == own[2] and own[1] in {None, where[1]}
+            one
+            for one in self.newer
+            if one.table in names
+            and one.began > began
+            and (one.endpoint, one.path_ids) == (endpoint, path_ids)
+            and account in {None, one.account}
         ]
-        newest = max(found, default=(0, ""))
-        return newest if newest[0] > micros(load.fetch.fetched_at) else None
+        return sorted({one.fetch_id: one for one in found}.values(), key=lambda one: one.began, reverse=True)
 
     def note(self, load: Load) -> None:
         """Let a load be one of those before the next."""
-        fetch, began = load.fetch, micros(load.fetch.fetched_at)
+        fetch = load.fetch
         self.note_fetch(fetch)
         if load.partial:
             return
@@ -171,8 +189,18 @@ class Ledger:
             self.modes[table.name] = load.mode.value
             self.versions[fetch.fetch_id, table.name] = (self.sequence, load.contract_version)
             self.loaded.add((fetch.fetch_id, table.name, load.contract_version))
-            where = (fetch.endpoint, fetch.account, canonical(fetch.path_ids)), table.name
-            self.newest[where] = max(self.newest.get(where, (0, "")), (began, fetch.fetch_id))
+            self.newer.append(
+                Newer(
+                    table=table.name,
+                    endpoint=fetch.endpoint,
+                    account=fetch.account,
+                    path_ids=canonical(fetch.path_ids),
+                    fetch_id=fetch.fetch_id,
+                    began=micros(fetch.fetched_at),
+                    after=fetch.window_from,
+                    until=fetch.window_to,
+                )
+            )
 
     def note_fetch(self, fetch: Fetch) -> None:
         """Let a fetch be known as it is."""
@@ -225,6 +253,7 @@ def _ledger_query(place: Place, values: Values, tables: Sequence[str], fetches: 
     ids, names = values.texts([fetch.fetch_id for fetch in fetches]), values.texts(tables)
     endpoints = values.texts(sorted({fetch.endpoint for fetch in fetches}))
     slices = values.texts(sorted({canonical(fetch.path_ids) for fetch in fetches}))
+    oldest = values.moment(min((fetch.fetched_at for fetch in fetches), default=datetime.now(UTC)))
     moments = ", ".join(
         f"UNIX_MICROS({name}) AS {name}" if kind == "TIMESTAMP" else f"`{name}` AS `{name}`" for name, kind in _FETCH.items()
     )
@@ -236,10 +265,10 @@ def _ledger_query(place: Place, values: Values, tables: Sequence[str], fetches: 
         f"WHERE table_name IN UNNEST({names}) GROUP BY table_name",
         "load": f"load_id AS i, _fetch_id AS f, table_name AS t, contract_version AS v) AS value FROM written "
         f"WHERE _fetch_id IN UNNEST({ids})",
-        "newest": f"""endpoint AS e, account AS a, path_ids AS p, table_name AS t,
-            UNIX_MICROS(MAX(_fetched_at)) AS at, MAX_BY(l._fetch_id, _fetched_at) AS f) AS value
+        "newer": f"""endpoint AS e, account AS a, path_ids AS p, table_name AS t, l._fetch_id AS f, UNIX_MICROS(_fetched_at) AS at,
+            UNIX_MICROS(window_from) AS after, UNIX_MICROS(window_to) AS until) AS value
             FROM written l JOIN known k ON l._fetch_id = k._fetch_id
-            WHERE endpoint IN UNNEST({endpoints}) AND path_ids IN UNNEST({slices}) GROUP BY endpoint, account, path_ids, table_name""",
+            WHERE endpoint IN UNNEST({endpoints}) AND path_ids IN UNNEST({slices}) AND _fetched_at > {oldest}""",
         "quarantined": f"_fetch_id AS f) AS value FROM {place.meta_table('quarantine')} "
         f"WHERE _fetch_id IN UNNEST({ids}) GROUP BY _fetch_id",
         "columns": f"table_name AS t, MAX(version) AS n, MAX_BY(columns, version) AS c) AS value "
@@ -266,8 +295,19 @@ def _take(ledger: Ledger, kind: str, row: dict[str, Any]) -> None:
             ledger.loaded.add((row["f"], row["t"], row["v"]))
             place = row["f"], row["t"]
             ledger.versions[place] = max(ledger.versions.get(place, (0, "")), (row["i"], row["v"]))
-        case "newest":
-            ledger.newest[(row["e"], row["a"], row["p"]), row["t"]] = (int(row["at"]), row["f"])
+        case "newer":
+            ledger.newer.append(
+                Newer(
+                    table=row["t"],
+                    endpoint=row["e"],
+                    account=row["a"],
+                    path_ids=row["p"],
+                    fetch_id=row["f"],
+                    began=int(row["at"]),
+                    after=_moment(row.get("after")),
+                    until=_moment(row.get("until")),
+                )
+            )
         case "fetch":
             ledger.fetches[row["_fetch_id"]] = {
                 name: None if row.get(name) is None else int(row[name]) if kind == "TIMESTAMP" else row[name]
@@ -424,6 +464,10 @@ def micros(moment: datetime) -> int:
     """A moment as microseconds since 1970."""
     since = moment - datetime(1970, 1, 1, tzinfo=UTC)
     return (since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds
+
+
+def _moment(since: int | str | None) -> datetime | None:
+    return None if since is None else datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=int(since))
 
 
 def _plain(fetch: Fetch) -> dict[str, Any]:

@@ -32,6 +32,9 @@ if TYPE_CHECKING:
 
 __all__ = ["BROKEN", "QUARANTINE", "Script", "Settlement", "Staged"]
 
+Bounds = tuple[datetime | None, datetime | None]
+"""A time window: after the first moment, and not after the second; ``None`` is no bound."""
+
 QUARANTINE = "quarantine"
 """The name under which the rows of the quarantine are staged."""
 BROKEN = "_broken"
@@ -103,16 +106,23 @@ class Settlement:
         self._fetched_at = script.values.moment(load.fetch.fetched_at)
         self._times = partitions(load.tables)
         self.deleted: dict[str, str] = {}
-        self.dropped: dict[str, str] = {}
+        self.dropped: dict[str, list[str]] = {}
 
-    def rows(self, filled: set[str], *, newer_possible: bool) -> None:
-        """Settle the rows of every table; ``filled`` are the tables that may have rows already."""
+    def rows(self, filled: set[str], newer_windows: Sequence[Bounds], *, newer_possible: bool) -> None:
+        """Settle the rows of every table; ``filled`` are the tables that may have rows already.
+
+        ``newer_windows`` are those of newer fetches, where those are of time windows and this load fills what they leave.
+        """
         for root in self._load.tables:
             if root.root != root.name:
                 continue
             group = [table for table in self._load.tables if table.root == root.name]
-            if self._load.mode is StorageMode.UPSERT and newer_possible and root.name in filled:
-                self._drop_older_than_stored(root, group)
+            if root.name in filled and (newer_windows or (self._load.mode is StorageMode.UPSERT and newer_possible)):
+                self._drop_older_than_stored(root)
+            if newer_windows:
+                self._drop_what_newer_windows_hold(root, newer_windows)
+            if root.name in self.dropped:
+                self._drop_children(root, group)
             self._delete(root, [table for table in group if table.name in filled])
             for table in group:
                 self._insert(table)
@@ -172,22 +182,37 @@ class Settlement:
         """How many rows the load brings to a table, as SQL."""
         staged = self._staged.get(table)
         count = staged.rows[self._number] if staged else 0
-        return f"{count} - {self.dropped[table]}" if table in self.dropped else str(count)
+        return " - ".join([str(count), *self.dropped.get(table, ())])
 
-    def _drop_older_than_stored(self, root: Table, group: Sequence[Table]) -> None:
-        """Take the roots that a newer fetch has brought already, and their children, out of what is staged."""
-        if root.name not in self._staged:
-            return
-        stored = f"SELECT {key_of('t', root.root_key)} FROM {self._table(root)} t WHERE t._fetched_at > {self._fetched_at}"
-        self._prune(root, f"{self._staged_key(root, 's')} IN ({stored}{self._of_account(root)})")
+    def _drop_older_than_stored(self, root: Table) -> None:
+        """Take the roots that a newer fetch has brought already out of what is staged."""
+        if root.name in self._staged:
+            stored = f"SELECT {key_of('t', root.root_key)} FROM {self._table(root)} t WHERE t._fetched_at > {self._fetched_at}"
+            self._prune(root, f"{self._staged_key(root, 's')} IN ({stored}{self._of_account(root)})")
+
+    def _drop_what_newer_windows_hold(self, root: Table, windows: Sequence[Bounds]) -> None:
+        """Take the roots out that newer fetches have asked for, and brought or found gone."""
+        column = self._staged[root.name].places.get(self._load.window_column) if root.name in self._staged else None
+        if column is not None:
+            self._prune(root, " OR ".join(f"({self._inside(f's.{column}', bounds)})" for bounds in windows))
+
+    def _drop_children(self, root: Table, group: Sequence[Table]) -> None:
         for table in group:
             if table is not root and table.name in self._staged:
                 self._prune(table, f"{self._staged_key(table, 's')} NOT IN ({self._keys(root)})")
 
     def _prune(self, table: Table, condition: str) -> None:
-        self.dropped[table.name] = counter = self._script.counter()
+        counter = self._script.counter()
+        self.dropped.setdefault(table.name, []).append(counter)
         name = self._staged[table.name].name
-        self._script.run(f"DELETE FROM {name} s WHERE s.{LOAD} = {self._number} AND {condition}", f"SET {counter} = @@row_count")
+        self._script.run(f"DELETE FROM {name} s WHERE s.{LOAD} = {self._number} AND ({condition})", f"SET {counter} = @@row_count")
+
+    def _inside(self, column: str, bounds: Bounds) -> str:
+        """The condition that a moment lies in a time window: after its start, and not after its end."""
+        pairs = zip((">", "<="), bounds, strict=True)
+        return " AND ".join(
+            [f"{column} IS NOT NULL", *(f"{column} {sign} {self._script.values.moment(one)}" for sign, one in pairs if one)]
+        )
 
     def _delete(self, root: Table, tables: Sequence[Table]) -> None:
         conditions = {table: condition for table in tables if (condition := self._goes(table, root))}
@@ -197,7 +222,7 @@ class Settlement:
         bounds = None
         if self._load.mode is StorageMode.UPSERT and time is not None and time == self._times[root.name] and root in conditions:
             bounds = self._bounds(root, time, conditions[root])
-        for table, condition in conditions.items():
+        for table, condition in reversed(conditions.items()):  # the root last: what goes of its children is looked up in it
             counter = self.deleted[table.name] = self._script.counter()
             name, where, worth = self._table(table), condition, ""
             if bounds:
@@ -246,7 +271,8 @@ class Settlement:
         if mode is StorageMode.APPEND:
             return f"{self._same_day} AND ({again}{f' OR ({own} AND {brought})' if brought else ''})"
         if mode is StorageMode.REPLACE:
-            return f"({self._in_slice()} AND {broken}){f' OR ({own} AND {brought})' if brought else ''}"
+            older = f"({self._older('t')} AND {broken}{self._in_window(table, root)})"
+            return f"{older} OR {again}{f' OR ({own} AND {brought})' if brought else ''}"
         return f"({again}{f' OR {brought}' if brought else ''}){self._of_account(root)}"
 
     @property
@@ -256,6 +282,21 @@ class Settlement:
     def _in_slice(self) -> str:
         fetches = meta.fetch_ids_of_slice(self._place, self._load, self._script.values)
         return f"(t._fetch_id = {self._fetch_id} OR t._fetch_id IN ({fetches}))"
+
+    def _older(self, row: str) -> str:
+        fetches = meta.fetch_ids_of_slice(self._place, self._load, self._script.values)
+        return f"{row}._fetch_id <> {self._fetch_id} AND {row}._fetched_at <= {self._fetched_at} AND {row}._fetch_id IN ({fetches})"
+
+    def _in_window(self, table: Table, root: Table) -> str:
+        """Of roots of older fetches only those that lie in the fetch's time window, or that this one brought from elsewhere."""
+        window = self._load.window
+        if window is None:
+            return ""
+        inside = self._inside(f"i.{identifier(window.column)}", (window.after, window.until))
+        if root.name in self._staged:
+            inside = f"({inside}) OR {key_of('i', root.root_key)} IN ({self._keys(root)})"
+        roots = f"SELECT {key_of('i', root.root_key)} FROM {self._table(root)} i WHERE {self._older('i')} AND ({inside})"
+        return f" AND {key_of('t', table.root_key)} IN ({roots})"
 
     def _of_account(self, root: Table) -> str:
         """Keeps BigQuery to the account's blocks where tables are clustered by it."""
