@@ -51,7 +51,12 @@ WITH
       SELECT
         crimes.*,
         status IN ('Recruiting', 'Planning') AS is_open,
-        CASE WHEN status IN ('Recruiting', 'Planning') THEN _fetched_at ELSE executed_at END AS until_at
+        CASE
+          -- To the second, as the API's own moments are.
+          WHEN status IN ('Recruiting', 'Planning')
+            THEN _fetched_at - INTERVAL (MOD(EXTRACT(MICROSECOND FROM _fetched_at), 1000000)) MICROSECOND
+          ELSE executed_at
+        END AS until_at
       FROM crimes
     ) AS ended
   ),

@@ -105,7 +105,8 @@ def late_crimes(held: Platform) -> list[Row]:
         members = {member["id"]: member for member in faction.members}
         for crime in faction.crimes:
             is_open = crime["status"] in OPEN
-            until, ready = held.seen["faction_crimes", account] if is_open else moment(crime["executed_at"]), moment(crime["ready_at"])
+            seen = held.seen["faction_crimes", account].replace(microsecond=0)
+            until, ready = seen if is_open else moment(crime["executed_at"]), moment(crime["ready_at"])
             if until is None or ready is None or int((until - ready).total_seconds()) <= GRACE:
                 continue
             known: Row = {
