@@ -13,6 +13,7 @@
     │   ├── ContractError        a contract contradicts itself or the naming rules
     │   ├── LandingError         the landing cannot be read or written as it must
     │   ├── WarehouseError       the warehouse refused a load or a query
+    │   │   └── QueryRefused     what somebody asked of it is no query, or a wrong one (exit status 2)
     │   ├── TooManyQuarantined   more roots are broken than the endpoint allows
     │   └── TooManyClosed        a snapshot lacks more rows than the endpoint allows
     └── Transient                the same call may succeed later
@@ -37,6 +38,7 @@ __all__ = [
     "ListMoved",
     "Permanent",
     "PipelineError",
+    "QueryRefused",
     "RateLimited",
     "RequestRefused",
     "TooManyClosed",
@@ -94,6 +96,12 @@ class LandingError(Permanent):
 
 class WarehouseError(Permanent):
     """The warehouse refused a load or a query."""
+
+
+class QueryRefused(WarehouseError):
+    """What somebody asked of the warehouse is not one reading query, or a wrong one."""
+
+    exit_status = 2
 
 
 class TooManyQuarantined(Permanent):

@@ -7,15 +7,17 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+import duckdb
 import polars as pl
 
-from torn_pipeline.errors import WarehouseError
+from torn_pipeline.errors import QueryRefused, WarehouseError
 from torn_pipeline.warehouse import duckdb_backup as backups
 from torn_pipeline.warehouse import duckdb_changes as changing
 from torn_pipeline.warehouse import duckdb_meta as meta
 from torn_pipeline.warehouse import duckdb_schema as schema
 from torn_pipeline.warehouse.duckdb_file import DatabaseFile, transaction
 from torn_pipeline.warehouse.duckdb_load import write
+from torn_pipeline.warehouse.duckdb_query import what_is_wrong
 from torn_pipeline.warehouse.duckdb_sql import identifier, qualified
 from torn_pipeline.warehouse.duckdb_sql import within as inside
 
@@ -161,14 +163,19 @@ class DuckDBWarehouse:
         """The answer to one reading query; the tables' schema is on the search path.
 
         Raises:
-            WarehouseError: when it is no single query, or DuckDB finds it wrong.
+            QueryRefused: when it is no single query, or DuckDB finds it wrong.
+            WarehouseError: when nothing was loaded yet.
         """
         with self._reading() as session:
-            if not session.is_one_query(sql):
-                message = "the text is not one query: give a single SELECT"
-                raise WarehouseError(message)
             session.run("SET search_path = 'warehouse.torn'")
-            return session.arrow(sql)
+            try:
+                if not session.is_one_query(sql):
+                    message = "only a SELECT may be asked, and one at a time: give a single SELECT"
+                    raise QueryRefused(message)
+                session.plan(sql)
+                return session.arrow(sql)
+            except (duckdb.ProgrammingError, duckdb.DataError, duckdb.NotSupportedError) as error:
+                raise QueryRefused(what_is_wrong(error, sql)) from error
 
     def fetches(self, endpoint: str | None = None) -> pl.DataFrame:
         """``torn_meta.fetches``, oldest first; of one endpoint when given. Empty before the first load."""

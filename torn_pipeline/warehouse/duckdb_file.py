@@ -63,6 +63,11 @@ class Session:
         finally:
             del relation  # an error's traceback would keep it, and the file open with it
 
+    def plan(self, sql: str) -> None:
+        """Let DuckDB plan a query: unlike :meth:`arrow`, its errors then say in which line a name is wrong."""
+        if self._connection.extract_statements(sql)[0].type == duckdb.StatementType.SELECT:
+            self._connection.execute(f"EXPLAIN {sql}").fetchall()
+
     def is_one_query(self, sql: str) -> bool:
         """Whether the text is exactly one statement that only reads."""
         statements = self._connection.extract_statements(sql)

@@ -14,7 +14,7 @@ import duckdb
 import pytest
 from filelock import FileLock
 
-from torn_pipeline.errors import ConfigError, WarehouseBusy, WarehouseError
+from torn_pipeline.errors import ConfigError, QueryRefused, WarehouseBusy, WarehouseError
 from torn_pipeline.warehouse import duckdb_meta, warehouse_from_url
 from torn_pipeline.warehouse.duckdb import DuckDBWarehouse
 from torn_pipeline_tests.conformance.warehouse_loads import THINGS, contents, fetch, frames, load
@@ -205,6 +205,37 @@ def test_a_dropped_table_is_filled_again_by_the_same_fetch(warehouse: DuckDBWare
     assert not warehouse.load(load(fetch(1), {1: ("a",)})).skipped
     assert not warehouse.load(load(fetch(2), {2: ("a",)})).skipped
     assert contents(warehouse) == {("default", 1, "1 by things-default-1 v1"): ("a",), ("default", 2, "2 by things-default-2 v1"): ("a",)}
+
+
+# --- questions ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("sql", "sentence"),
+    [
+        ("SELECT *\nFROM thingz", "the query is wrong in line 2: there is no table thingz; did you mean things?"),
+        ("SELECT id,\n  nme\nFROM things", "the query is wrong in line 2: there is no column nme; did you mean name?"),
+        ("SELECT t.nme FROM things t", "the query is wrong: t has no column nme; did you mean name or seen_at or _fetched_at?"),
+        ("SELECT x.id FROM things", "the query is wrong: there is no table x; did you mean things?"),
+        ("SELECT date_trnc('day', seen_at) FROM things", "the query is wrong: there is no function date_trnc; did you mean date_trunc?"),
+        ("SELECT * FROM qqqq", "the query is wrong: there is no table qqqq"),
+        ("SELECT 'a'::INTEGER", "the query is wrong: Could not convert string 'a' to INT32"),
+        ("SELECT\n1 +", 'the query is wrong in line 2: syntax error at or near "+"'),
+        ("", "only a SELECT may be asked, and one at a time: give a single SELECT"),
+    ],
+)
+def test_a_wrong_question_is_told_with_its_line_and_what_may_be_meant(warehouse: DuckDBWarehouse, sql: str, sentence: str) -> None:
+    warehouse.load(load(fetch(1), {1: ()}))
+    with pytest.raises(QueryRefused) as caught:
+        warehouse.query(sql)
+    assert (str(caught.value), caught.value.exit_status) == (sentence, 2)
+
+
+def test_advice_for_a_wrong_question_is_kept(warehouse: DuckDBWarehouse) -> None:
+    warehouse.load(load(fetch(1), {1: ()}))
+    with pytest.raises(QueryRefused, match=r"must appear in the GROUP BY clause .*; either add it to the GROUP BY list"):
+        warehouse.query("SELECT id FROM things GROUP BY seen_at")
+    assert warehouse.query("EXPLAIN SELECT id FROM things").num_rows
 
 
 # --- torn_meta's versions -----------------------------------------------------------------------------------
