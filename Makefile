@@ -7,8 +7,13 @@ READY := $(VENV)/.ready
 UV := UV_PROJECT_ENVIRONMENT=$(VENV) VIRTUAL_ENV= $(BIN)/uv
 
 # The first interpreter that runs and is of a supported version: a name on the PATH may be a shim that does not.
+SUPPORTED := import sys; raise SystemExit(not (3, 11) <= sys.version_info < (3, 14))
 PYTHON ?= $(shell for name in python3.13 python3.12 python3.11 python3 python; do \
-	$$name -c 'import sys; raise SystemExit(not (3, 11) <= sys.version_info < (3, 14))' >/dev/null 2>&1 && echo $$name && break; done)
+	$$name -c '$(SUPPORTED)' >/dev/null 2>&1 && echo $$name && break; done)
+
+# Where `make dev` shows Dagster's UI. Dagster would take a random port in place of one that is in use.
+PORT ?= 3000
+PORT_IS_FREE := import socket; socket.create_server(("127.0.0.1", $(PORT))).close()
 
 export DAGSTER_HOME ?= $(abspath $(or $(TORN_DATA_DIR),data))/dagster
 
@@ -36,7 +41,9 @@ bench: $(READY) ## measure speed and memory, as ratios
 dev: $(READY) ## Dagster's UI, daemon, schedules and sensors on your own config
 	@mkdir -p "$(DAGSTER_HOME)"
 	@ln -sf "$(abspath dagster.yaml)" "$(DAGSTER_HOME)/dagster.yaml"
-	@$(BIN)/dagster dev --workspace workspace.yaml --host 127.0.0.1
+	@$(BIN)/python -c '$(PORT_IS_FREE)' 2>/dev/null || { echo "port $(PORT) cannot be used, another make dev may run there: end it, or name another port: make dev PORT=3001" >&2; exit 2; }
+	@echo "Dagster's UI will be at http://127.0.0.1:$(PORT) until Ctrl-C; it warns of the dagster.yaml here, which is in use all the same, by a link"
+	@PYTHONWARNINGS='ignore:Function `dev_command` is superseded' $(BIN)/dagster dev --workspace workspace.yaml --host 127.0.0.1 --port $(PORT)
 
 docs: $(READY) ## renew docs/tables.md from the contracts, docs/config.md from the models of the config
 	@$(BIN)/python docs/make_tables.py
@@ -47,6 +54,7 @@ clean: ## remove the virtual environment; data stays
 
 $(READY): uv.lock pyproject.toml
 	@test -n "$(PYTHON)" || { echo "torn_pipeline needs Python 3.11, 3.12 or 3.13 with venv: install one, or name it: make $(MAKECMDGOALS) PYTHON=/path/to/python3" >&2; exit 2; }
+	@$(PYTHON) -c '$(SUPPORTED)' >/dev/null 2>&1 || { echo "$(PYTHON) is not a Python 3.11, 3.12 or 3.13 that runs: name one: make $(MAKECMDGOALS) PYTHON=/path/to/python3" >&2; exit 2; }
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
 	@$(UV) sync --frozen --inexact --quiet
