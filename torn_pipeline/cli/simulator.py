@@ -17,6 +17,7 @@ from torn_pipeline.cli.options import Command
 from torn_pipeline.errors import UsageError
 from torn_pipeline.settings import Settings
 from torn_pipeline.simulator import CACHE_SECONDS, FASTEST, Simulator, World, more_keys, variables
+from torn_pipeline.simulator.keyring import export_lines
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 __all__ = ["simulator"]
 
 KEPT = "simulator.json"
+OWN_FOLDER = "simulator"  # in the data directory: made up rows are kept apart from real ones
 DAY = 86_400
 EARLIEST, LATEST = 1_000_000_000, 4_000_000_000
 SAVE_SECONDS = 10.0
@@ -93,6 +95,7 @@ def simulator(session: Session, *, port: int, seed: int | None, speed: float, no
     world = World(seed=kept.seed, now=kept.born)
     world.keys |= more_keys(world)
     server = _listening(world, port)
+    server.data_dir = path.parent.absolute() / OWN_FOLDER
     try:
         _live(session, world, _resumed(kept, now, real, path))
         server.set_speed(speed)
@@ -137,7 +140,8 @@ def _serve(server: Simulator, kept: _Kept, path: Path) -> None:
 
 def _tell(session: Session, server: Simulator) -> None:
     session.say(f"the simulator answers at {server.url}; use it with:")
-    session.say(f"export TORN_API_URL={server.url}")
+    for line in export_lines(server.url, server.data_dir):
+        session.say(line)
     for secret, variable in variables(server.world).items():
         key = server.world.keys[secret]
         access = "" if key.faction_access else ", without faction access"

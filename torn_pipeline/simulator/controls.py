@@ -30,7 +30,7 @@ from typing import TYPE_CHECKING, Any, cast, get_args, get_type_hints
 import orjson
 
 from torn_pipeline.simulator.faults import FAULTS, Answer, Fault
-from torn_pipeline.simulator.keyring import variables
+from torn_pipeline.simulator.keyring import export_lines, variables
 from torn_pipeline.simulator.page import PAGE
 from torn_pipeline.simulator.shapes import SHAPES
 from torn_pipeline.simulator.world import KeyState
@@ -113,6 +113,7 @@ class Controls:
             "speed": simulator.clock.speed,
             "seed": simulator.world.seed,
             "url": simulator.url,
+            "exports": export_lines(simulator.url, simulator.data_dir),
             "shape": simulator.shape,
             "shapes": SHAPES,
             "cache_seconds": simulator.api.cache_seconds,

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from shlex import quote
 from typing import TYPE_CHECKING
 
 from torn_pipeline.simulator.chance import Chance
 from torn_pipeline.simulator.world import Key
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from torn_pipeline.simulator.world import World
 
-__all__ = ["more_keys", "variables"]
+__all__ = ["export_lines", "more_keys", "variables"]
 
 LETTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
 
@@ -35,6 +38,12 @@ def more_keys(world: World) -> dict[str, Key]:
         ):
             made["".join(chance.choices(LETTERS, k=16))] = key
     return made
+
+
+def export_lines(url: str, data_dir: Path | None) -> list[str]:
+    """What a shell is told before it uses a simulator, keys aside: its URL, and a folder of its own for its data, where one is given."""
+    folder = [] if data_dir is None else [f"export TORN_DATA_DIR={quote(str(data_dir))}"]
+    return [f"export TORN_API_URL={url}", *folder]
 
 
 def variables(world: World) -> dict[str, str]:

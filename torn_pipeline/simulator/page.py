@@ -66,6 +66,7 @@ th { text-align: left; font-weight: 600; color: var(--soft); font-size: 13px; }
 th, td { padding: 6px 12px 6px 0; border-bottom: 1px solid var(--line); vertical-align: middle; }
 tr:last-child td { border-bottom: 0; }
 td.n { text-align: right; font-variant-numeric: tabular-nums; }
+#base { white-space: pre-line; }
 code { font: 13px/1.45 ui-monospace, "SF Mono", Menlo, Consolas, monospace; overflow-wrap: anywhere; }
 .line { display: flex; gap: 10px; align-items: center; justify-content: space-between; background: var(--ground); border-radius: 8px;
   padding: 4px 4px 4px 12px; margin-bottom: 12px; }
@@ -151,7 +152,7 @@ function show() {
   for (const button of document.querySelectorAll("[data-speed]"))
     button.classList.toggle("on", Number(button.dataset.speed) === state.speed);
   byId("about").textContent = `seed ${state.seed}, ${number(state.received)} calls so far`;
-  byId("base").textContent = `export TORN_API_URL=${state.url}`;
+  byId("base").textContent = state.exports.join("\\n");
   part("factions", state.factions, () => state.factions.map(faction));
   part("keys", [state.keys, state.limit], () => state.keys.map(keyRow));
   part("calls", state.calls, calls);

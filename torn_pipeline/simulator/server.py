@@ -19,6 +19,7 @@ from torn_pipeline.simulator.wire import LOOPBACK, Handler, Server
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from pathlib import Path
     from types import TracebackType
 
     from torn_pipeline.simulator.faults import Fault
@@ -93,6 +94,7 @@ class Simulator:
         self.faults: list[Fault] = []
         self.before_call: Callable[[int, str], None] | None = None
         self.lock = threading.Lock()
+        self.data_dir: Path | None = None  # where the controls say that data from here belongs
         self._controls = Controls(self)
         self._received = 0
         self._sent: dict[str, bytes] = {}

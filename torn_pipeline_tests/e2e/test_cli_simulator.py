@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from torn_pipeline_tests.e2e.console import Console
 
-LINES = 11
+LINES = 12
 
 
 class Running:
@@ -59,6 +59,8 @@ def test_its_keys_and_page_are_told_and_work(console: Console) -> None:
     console.environment["TORN_API_KEY"] = next(iter(World(seed=3).keys))
     with simulator(console, "--seed", "3") as running:
         assert running.lines[0] == f"the simulator answers at {running.exported['TORN_API_URL']}; use it with:"
+        assert running.exported["TORN_DATA_DIR"] == str((console.folder / console.data).absolute() / "simulator")
+        assert requests.get(f"{running.origin}/control/state", timeout=10).json()["exports"] == running.lines[1:3]
         assert running.exported["TORN_API_KEY"] == console.environment["TORN_API_KEY"]
         assert running.lines[-1].startswith(f"the page of controls is {running.origin}/; the world's time is 20")
         assert running.lines[-1].endswith("Z, seed 3")
