@@ -6,6 +6,7 @@ Loads what it looks at, so that only ``check`` imports it.
 from __future__ import annotations
 
 import os
+import re
 import shutil
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -33,6 +34,8 @@ __all__ = ["Report", "check_all"]
 
 LEAST_FREE = 10**9  # bytes
 BAD_CONFIG, BAD_SURROUNDINGS = 2, 1
+KEY_LENGTH = 16
+TORN_KEY = re.compile(rf"[A-Za-z0-9]{{{KEY_LENGTH}}}")
 
 
 @dataclass(slots=True)
@@ -72,8 +75,13 @@ def _read_config(settings: Settings, report: Report) -> PipelineConfig | None:
         report.config += str(error).split("\n")
         return None
     enabled = sum(endpoint.enabled for endpoint in config.endpoints)
-    report.good.append(f"config: ok, {settings.config} has {enabled} enabled endpoints and {len(config.accounts)} accounts")
+    counted = f"{_count(enabled, 'enabled endpoint')} and {_count(len(config.accounts), 'account')}"
+    report.good.append(f"config: ok, {settings.config} has {counted}")
     return config
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}{'' if number == 1 else 's'}"
 
 
 def _check_endpoints(config: PipelineConfig, report: Report) -> list[EndpointPlan]:
@@ -112,6 +120,11 @@ def _check_keys(config: PipelineConfig, settings: Settings, report: Report) -> N
             f"{config.where('accounts', account)}: accounts.{account}: there is no key for it: put one into {variable}, "
             f"or the name of a file with one into {variable}_FILE"
         )
+    report.warnings += [
+        f"{settings.key_variable(account)} holds a key that is not {KEY_LENGTH} letters and digits, as Torn's are: copy it again, whole"
+        for account in used
+        if not all(TORN_KEY.fullmatch(key) for key in settings.keys.get(account, ()))
+    ]
     if not missing:
         report.good.append(f"keys: ok, there is one for {', '.join(used) or 'no account, as none is used'}")
 
@@ -178,7 +191,8 @@ def _check_modes(pipeline: Pipeline, plans: Sequence[EndpointPlan], report: Repo
 
 
 def _check_disk(settings: Settings, landing: Landing | None, report: Report) -> None:
-    for place in {_nearest(settings.data_dir), *([_nearest(landing.root)] if landing else [])}:
+    places = [_nearest(settings.data_dir), *([_nearest(landing.root)] if landing else [])]
+    for place in {place.stat().st_dev: place for place in reversed(places)}.values():  # one of each disk, the data directory's first
         free = shutil.disk_usage(place).free
         if free < LEAST_FREE:
             report.warnings.append(f"the disk of {place} has only {free / 10**6:.0f} MB left: make room, or move TORN_DATA_DIR")

@@ -31,8 +31,10 @@ def chosen_plans(pipeline: Pipeline, names: Sequence[str]) -> list[EndpointPlan]
     wanted = {name.removeprefix("raw/").removeprefix("torn/") for name in names}
     unknown = sorted(wanted - set().union(*known.values()))
     if unknown:
-        message = f"there is no endpoint or table {', '.join(unknown)} in {pipeline.settings.config}; the endpoints are {', '.join(known)}"
-        raise UsageError(message)
+        from torn_pipeline.steps.context import unknown_endpoint
+
+        tables = sorted(set().union(*known.values()) - known.keys())
+        raise UsageError(unknown_endpoint(unknown, list(known), pipeline.settings.config, others=tables))
     return [plan for plan in plans if wanted & known[plan.endpoint.name]]
 
 

@@ -233,6 +233,8 @@ def validate(session: Session, folder: Path | None, **options: Unpack[_Options])
 
         status = asked.each_account(work)
         _tell_frames(asked, found, folder, quarantine=True)
+        if status == 0 and not found.findings and not found.rejected:
+            session.say(f"{asked.plan.endpoint.name} agrees with its contract")
         return status
 
 

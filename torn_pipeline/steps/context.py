@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
 from torn_pipeline.config import load_config
@@ -14,13 +15,14 @@ from torn_pipeline.warehouse import warehouse_from_url
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
     from torn_pipeline.config import PipelineConfig
     from torn_pipeline.landing import Landing
     from torn_pipeline.settings import Settings
     from torn_pipeline.warehouse import Warehouse
 
-__all__ = ["Pipeline", "Tell", "open_pipeline"]
+__all__ = ["Pipeline", "Tell", "open_pipeline", "unknown_endpoint"]
 
 
 Tell = Callable[[Fetch], None]
@@ -46,10 +48,17 @@ class Pipeline:
         try:
             found = self.config.endpoint(endpoint)
         except KeyError as error:
-            names = ", ".join(sorted(known.name for known in self.config.endpoints))
-            message = f"there is no endpoint {endpoint!r} in {self.settings.config}; it has {names}"
+            message = unknown_endpoint([endpoint], [known.name for known in self.config.endpoints], self.settings.config)
             raise UsageError(message) from error
         return plan_of(found, self.config)
+
+
+def unknown_endpoint(names: Sequence[str], endpoints: Sequence[str], config: Path, *, others: Sequence[str] = ()) -> str:
+    """The sentence for names that are no endpoint's of a config, nor among the ``others`` that would do, with what may be meant."""
+    close = dict.fromkeys(match for name in names for match in get_close_matches(name, [*endpoints, *others], n=1))
+    kind = "endpoint or table" if others else "endpoint"
+    meant = f"; did you mean {', '.join(close)}?" if close else ";"
+    return f"there is no {kind} {', '.join(names)} in {config}{meant} the endpoints are {', '.join(endpoints)}"
 
 
 def open_pipeline(settings: Settings, overrides: Sequence[str] = ()) -> Pipeline:

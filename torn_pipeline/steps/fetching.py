@@ -16,6 +16,7 @@ from torn_pipeline.landing import Fetch, Page, new_fetch_id
 from torn_pipeline.steps.accounts import refuse_renamed
 from torn_pipeline.tables.normalise import Body
 from torn_pipeline.torn import Listing, Quota, TornClient, fetch_list
+from torn_pipeline.torn.codes import error_said
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -101,8 +102,13 @@ def read_body(plan: EndpointPlan, file: Path) -> bytes:
         message = f"{file} cannot be read: {error.strerror}; check the path"
         raise UsageError(message) from error
     except orjson.JSONDecodeError as error:
-        message = f"{file}:{error.lineno}: not JSON: {error.msg}; give a response body as the API answered it"
+        is_text = "not valid UTF-8" not in error.msg
+        what = f"{file}:{error.lineno}: not JSON: {error.msg}" if is_text else f"{file} is not text in UTF-8"
+        message = f"{what}; give a response body as the API answered it"
         raise BodyRefused(message) from error
+    if isinstance(body, dict) and (said := error_said(body)):
+        message = f"{file} holds the API's {said}, no answer: fetch it again and give the new body"
+        raise BodyRefused(message)
     plan.check_body(body)
     return content
 

@@ -15,7 +15,7 @@ from torn_pipeline.errors import ApiClosed, ApiUnavailable, KeyRefused, Pipeline
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["AccessTooLow", "Asked", "error_of"]
+__all__ = ["AccessTooLow", "Asked", "error_of", "error_said"]
 
 _CLOSED_SECONDS = 300.0  # "some minutes"
 _LONGEST_TEXT = 300
@@ -107,6 +107,14 @@ def _build(meaning: _Meaning, asked: Asked, problem: str) -> PipelineError:
     if issubclass(meaning.error, ApiClosed):
         return meaning.error(message, wait=_CLOSED_SECONDS)
     return meaning.error(message)
+
+
+def error_said(body: dict[str, object]) -> str:
+    """An error body in a few words, such as ``error 2, 'Incorrect key'``; empty when the body is data."""
+    if body.get("error") in (None, False):
+        return ""
+    code, text = _code_and_text(body)
+    return f"error {'without a code' if code is None else code}, {text!r}"
 
 
 def _code_and_text(body: dict[str, object]) -> tuple[int | None, str]:

@@ -33,6 +33,27 @@ def test_all_is_well_and_nothing_is_written(console: Console) -> None:
     assert console.simulator.calls == []
 
 
+def test_one_of_each_is_told_as_one_and_a_disk_once(console: Console) -> None:
+    console.data.mkdir()
+    (console.folder / "elsewhere").mkdir()
+    console.environment["TORN_LANDING"] = (console.folder / "elsewhere").as_uri()
+    endpoint = {"name": "faction_basic", "path": "/faction/basic", "frequency": "PT1H", "accounts": ["default"]}
+    rewrite(console, accounts=[{"name": "default"}], endpoints=[endpoint])
+    result = console("check")
+    assert (result.status, result.err) == (0, "")
+    assert "has 1 enabled endpoint and 1 account\n" in result.out
+    (disk,) = [line for line in result.out.splitlines() if line.startswith("disk: ")]
+    assert str(console.data) in disk
+
+
+def test_a_key_that_cannot_be_one_is_warned_of_and_not_shown(console: Console) -> None:
+    console.environment["TORN_API_KEY_SECOND"] = "short"
+    result = console("check")
+    assert result.status == 0
+    assert result.err == "TORN_API_KEY_SECOND holds a key that is not 16 letters and digits, as Torn's are: copy it again, whole\n"
+    assert "short" not in result.out + result.err
+
+
 def test_every_problem_is_told_at_once_with_its_line(console: Console) -> None:
     rewrite(
         console,
@@ -45,7 +66,7 @@ def test_every_problem_is_told_at_once_with_its_line(console: Console) -> None:
         ],
     )
     del console.environment["TORN_API_KEY_SECOND"]
-    console.environment.update({"TORN_WAREHOUSE": "bigquery://project/dataset", "TORN_LANDING": "s3://bucket", "TORN_LOG_LEVEL": "LOUD"})
+    console.environment.update({"TORN_WAREHOUSE": "postgresql://host/torn", "TORN_LANDING": "s3://bucket", "TORN_LOG_LEVEL": "LOUD"})
     result = console("check")
     assert result.status == 2
     lines = result.err.splitlines()
@@ -56,7 +77,7 @@ def test_every_problem_is_told_at_once_with_its_line(console: Console) -> None:
         "writes the table faction_crimes_slots, as faction_crimes does with other rows",
         "accounts.second: there is no key for it: put one into TORN_API_KEY_SECOND",
         "the schedules need",
-        "TORN_WAREHOUSE names a bigquery warehouse",
+        "TORN_WAREHOUSE names a postgresql warehouse",
         "TORN_LANDING is s3://bucket",
     ):
         (line,) = [line for line in lines if part in line][:1]

@@ -120,6 +120,36 @@ def test_validate_leaves_broken_roots_out_and_says_why(console: Console) -> None
     assert "left out _account default, id" in result.out
 
 
+def test_validate_says_when_there_is_nothing_to_say(console: Console) -> None:
+    result = console("validate", "faction_crimes", "--input", write(console.folder, body_of(console)))
+    assert result.status == 0
+    assert result.out.splitlines()[-1] == "faction_crimes agrees with its contract"
+    broken = console("validate", "faction_crimes", "--input", write(console.folder, body_of(console, difficulty="hard")))
+    assert "agrees" not in broken.out
+
+
+def test_a_file_with_an_error_of_the_api_is_told_as_such(console: Console) -> None:
+    for body in ({"error": {"code": 2, "error": "Incorrect key"}}, {"code": 2, "error": "Incorrect key"}):
+        result = console("load", "faction_crimes", "--input", write(console.folder, body))
+        assert result.status == 1
+        assert result.err == "body.json holds the API's error 2, 'Incorrect key', no answer: fetch it again and give the new body\n"
+
+
+def test_a_file_that_is_not_text_is_told_as_such(console: Console) -> None:
+    (console.folder / "body.json").write_bytes(b"\xff\xfe\x00")
+    result = console("load", "faction_crimes", "--input", "body.json")
+    assert (result.status, result.err) == (1, "body.json is not text in UTF-8; give a response body as the API answered it\n")
+
+
+def test_an_unknown_endpoint_is_told_in_the_same_words_everywhere(console: Console) -> None:
+    first = console("load", "faction_crime")
+    second = console("materialize", "faction_crime")
+    said = "faction_crime in config/pipeline.json; did you mean faction_crimes? the endpoints are "
+    assert (first.status, second.status) == (2, 2)
+    assert first.err.startswith(f"there is no endpoint {said}")
+    assert second.err.startswith(f"there is no endpoint or table {said}")
+
+
 def test_validate_fails_where_a_load_would_be_refused(console: Console) -> None:
     file = write(console.folder, body_of(console, difficulty="hard"))
     result = console("validate", "faction_crimes", "--input", file, "--set", "endpoints.faction_crimes.max_quarantined=0.01")
