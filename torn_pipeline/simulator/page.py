@@ -152,7 +152,7 @@ function show() {
   for (const button of document.querySelectorAll("[data-speed]"))
     button.classList.toggle("on", Number(button.dataset.speed) === state.speed);
   byId("about").textContent = `seed ${state.seed}, ${number(state.received)} calls so far`;
-  byId("base").textContent = state.exports.join("\\n");
+  byId("base").textContent = state.exports.join("\n");
   part("factions", state.factions, () => state.factions.map(faction));
   part("keys", [state.keys, state.limit], () => state.keys.map(keyRow));
   part("calls", state.calls, calls);
