@@ -43,13 +43,22 @@ EXTENSIONS = ("ducklake", "icu", "spatial")
 PACKAGES = Path(__file__).with_name("emulator.txt")
 """Every package of the environment with its version."""
 SERVER = """
+import os, shutil, sys, threading
 from local_bigquery import cli
 from local_bigquery.engine import database
 connect = database.duckdb.connect
 database.duckdb.connect = lambda *given, **options: connect(*given, **{**options, "config": {**options.get("config", {}), "threads": 1}})
+def end():
+    sys.stdin.read()
+    shutil.rmtree(os.getcwd(), ignore_errors=True)
+    os._exit(0)
+threading.Thread(target=end, daemon=True).start()
 cli.main()
 """
-"""The server, with one thread for its DuckDB: for tables of a few rows a second one costs a third more and gains nothing."""
+"""The server, with one thread for its DuckDB: for tables of a few rows a second one costs a third more and gains nothing.
+
+It ends, and takes its folder with it, when its stdin does: so also when the tests are killed.
+"""
 STARTS = 60.0  # seconds
 
 
@@ -65,9 +74,10 @@ def emulator() -> str:
     port, other = _free_port(), _free_port()
     command = [str(environment / "bin" / "python"), "-c", SERVER, "--host", "127.0.0.1", "--port", str(port), "--grpc-port", str(other)]
     command += ["--data-dir", str(folder / "data"), "--project", PROJECT]
+    own = {"PATH": os.environ["PATH"], "HOME": str(environment / "home")}
     with (folder / "log").open("wb") as log:
-        server = subprocess.Popen(command, env={"PATH": os.environ["PATH"], "HOME": str(environment / "home")}, stdout=log, stderr=log)  # noqa: S603 - ours
-    atexit.register(_stop, server, folder)
+        server = subprocess.Popen(command, env=own, cwd=folder, stdin=subprocess.PIPE, stdout=log, stderr=log)  # noqa: S603 - ours
+    atexit.register(_stop, server)
     _wait(server, port, folder / "log")
     return f"http://127.0.0.1:{port}"
 
@@ -106,10 +116,10 @@ def _exists(client: Client, dataset: str) -> bool:
     return True
 
 
-def _stop(server: subprocess.Popen[bytes], folder: Path) -> None:
-    server.kill()
+def _stop(server: subprocess.Popen[bytes]) -> None:
+    assert server.stdin is not None
+    server.stdin.close()
     server.wait()
-    shutil.rmtree(folder, ignore_errors=True)
 
 
 def _wait(server: subprocess.Popen[bytes], port: int, log: Path) -> None:
