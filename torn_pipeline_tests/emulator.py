@@ -34,9 +34,11 @@ if TYPE_CHECKING:
 
     from google.cloud.bigquery import Client
 
-__all__ = ["PROJECT", "bigquery", "emulator"]
+__all__ = ["EXHAUSTIVE", "PROJECT", "bigquery", "emulator"]
 
 PROJECT = "torn"
+EXHAUSTIVE = os.environ.get("TORN_EXHAUSTIVE") == "true"
+"""Whether everything is tried on BigQuery. A load into the emulator takes a second or two, so the suite takes a part of it."""
 FOLDER = Path(__file__).parent.parent / ".venv-bigquery"
 DUCKDB = "1.5.5"
 EXTENSIONS = ("ducklake", "icu", "spatial")
