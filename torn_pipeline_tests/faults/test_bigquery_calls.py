@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from torn_pipeline.warehouse import Load
     from torn_pipeline.warehouse.bigquery_service import Place
 
-EVERY = 1 if EXHAUSTIVE else 6
+EVERY = 1 if EXHAUSTIVE else 10
 TABLES = tuple(table.name for table in THINGS)
 
 
