@@ -107,7 +107,7 @@ ops = st.tuples(
 )
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(steps=st.lists(ops, min_size=2, max_size=8))
 def test_any_sequence_of_snapshots_ends_like_the_model(tmp_path_factory: pytest.TempPathFactory, steps: list[Any]) -> None:
     folder = tmp_path_factory.mktemp("snapshots")
@@ -136,7 +136,7 @@ def test_any_sequence_of_snapshots_ends_like_the_model(tmp_path_factory: pytest.
     assert tables_hold_what_is_open(warehouse, model)
 
 
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(steps=st.lists(st.tuples(things, st.sampled_from([0.3, 1.0])), min_size=2, max_size=6))
 def test_a_rebuild_of_any_sequence_gives_the_same_history(tmp_path_factory: pytest.TempPathFactory, steps: list[Any]) -> None:
     folder = tmp_path_factory.mktemp("snapshots")

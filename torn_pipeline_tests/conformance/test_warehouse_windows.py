@@ -192,7 +192,7 @@ windows = st.one_of(
 )
 
 
-@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(
     fetches=st.lists(st.tuples(windows, st.sets(st.integers(1, 10))), min_size=2, max_size=5).flatmap(
         lambda made: st.permutations(list(enumerate(made)))
