@@ -30,6 +30,7 @@ from torn_pipeline.warehouse.bigquery_settle import BROKEN, QUARANTINE, Script, 
 from torn_pipeline.warehouse.bigquery_staging import LOAD, StagedTable
 from torn_pipeline.warehouse.bigquery_tables import LiveTable, field_of, look, shape, widen
 from torn_pipeline.warehouse.protocol import Load, Receipt, TableReceipt, Window
+from torn_pipeline.warehouse.windows import refuse_window
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -334,23 +335,7 @@ def _refuse(load: Load) -> None:
     if load.mode not in {StorageMode.APPEND, StorageMode.REPLACE, StorageMode.UPSERT}:
         message = f"storage_mode {load.mode} of {fetch.endpoint} is not built yet for BigQuery: use append, replace or upsert"
         raise WarehouseError(message)
-    _refuse_window(load)
-
-
-def _refuse_window(load: Load) -> None:
-    """A fetch of a time window takes the place of what lies in it, so it must be known what does."""
-    fetch, window = load.fetch, load.window
-    if window is None or load.mode is not StorageMode.REPLACE:
-        return
-    for root in load.tables:
-        names = {column.name: column for column in root.columns}
-        if root.root != root.name:
-            continue
-        if window.column not in names or not any(names[name].role is Role.OWN for name in root.root_key):
-            what = "no key" if window.column in names else "no column that says which of them lie in it"
-            about = f"fetch {fetch.fetch_id} of {fetch.endpoint} is of a time window"
-            message = f"{about}, and the rows of {root.name} have {what}: use storage_mode append"
-            raise WarehouseError(message)
+    refuse_window(load)
 
 
 def _check_mode(load: Load, ledger: Ledger) -> None:

@@ -21,6 +21,7 @@ from torn_pipeline.warehouse.duckdb_history import Histories
 from torn_pipeline.warehouse.duckdb_schema import accept, ensure
 from torn_pipeline.warehouse.duckdb_sql import identifier, qualified, same, temporary, within
 from torn_pipeline.warehouse.protocol import Receipt, TableReceipt, Window
+from torn_pipeline.warehouse.windows import refuse_window
 
 if TYPE_CHECKING:
     from torn_pipeline.tables.table import Table
@@ -60,7 +61,7 @@ def _refuse(session: Session, load: Load) -> None:
     if not fetch.complete:
         message = f"fetch {fetch.fetch_id} of {fetch.endpoint} is not complete and is never loaded: fetch {fetch.endpoint} again"
         raise WarehouseError(message)
-    _refuse_window(load)
+    refuse_window(load)
     other = meta.other_mode(session, load)
     if other is not None:
         table, mode = other
@@ -69,25 +70,6 @@ def _refuse(session: Session, load: Load) -> None:
             f"rebuild it with `torn-pipeline replay {fetch.endpoint} --rebuild`, or set the mode back"
         )
         raise WarehouseError(message)
-
-
-def _refuse_window(load: Load) -> None:
-    """A fetch of a time window takes the place of what lies in it, so it must be known what does."""
-    fetch, window = load.fetch, load.window
-    if window is None or load.mode in {StorageMode.APPEND, StorageMode.UPSERT}:
-        return
-    about = f"fetch {fetch.fetch_id} of {fetch.endpoint} is of a time window"
-    if load.mode is StorageMode.SNAPSHOT:
-        message = f"{about}, and a snapshot is of all there is: use storage_mode replace or upsert"
-        raise WarehouseError(message)
-    for root in load.tables:
-        names = {column.name: column for column in root.columns}
-        if root.root != root.name:
-            continue
-        if window.column not in names or not any(names[name].role is Role.OWN for name in root.root_key):
-            what = "no key" if window.column in names else "no column that says which of them lie in it"
-            message = f"{about}, and the rows of {root.name} have {what}: use storage_mode append"
-            raise WarehouseError(message)
 
 
 class _Writing:

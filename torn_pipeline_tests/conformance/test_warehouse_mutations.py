@@ -444,7 +444,7 @@ MUTATIONS = (
     Mutation(
         "a window of no column is taken for all",
         windows.test_a_window_of_no_column_is_refused_before_it_drops_the_rest,
-        function=(duckdb_load, "_refuse_window"),
+        function=(duckdb_load, "refuse_window"),
         instead=nothing,
     ),
     # --- changes that were asked for

@@ -1,0 +1,36 @@
+"""Which loads may be of a time window, the same in every warehouse."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from torn_pipeline.errors import WarehouseError
+from torn_pipeline.tables.table import Role, StorageMode
+
+if TYPE_CHECKING:
+    from torn_pipeline.warehouse.protocol import Load
+
+__all__ = ["refuse_window"]
+
+
+def refuse_window(load: Load) -> None:
+    """Refuse a time window of which it is not known what lies in it, as a fetch takes the place of that.
+
+    Raises:
+        WarehouseError: for a snapshot, or rows without the window's column or without a key.
+    """
+    fetch, window = load.fetch, load.window
+    if window is None or load.mode in {StorageMode.APPEND, StorageMode.UPSERT}:
+        return
+    about = f"fetch {fetch.fetch_id} of {fetch.endpoint} is of a time window"
+    if load.mode is StorageMode.SNAPSHOT:
+        message = f"{about}, and a snapshot is of all there is: use storage_mode replace or upsert"
+        raise WarehouseError(message)
+    for root in load.tables:
+        names = {column.name: column for column in root.columns}
+        if root.root != root.name:
+            continue
+        if window.column not in names or not any(names[name].role is Role.OWN for name in root.root_key):
+            what = "no key" if window.column in names else "no column that says which of them lie in it"
+            message = f"{about}, and the rows of {root.name} have {what}: use storage_mode append"
+            raise WarehouseError(message)
