@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from datetime import datetime, timedelta
 
-__all__ = ["Array", "Contract", "Map", "Node", "Object", "Reference", "Rule", "Scalar", "ScalarType"]
+__all__ = ["Array", "Contract", "Map", "Node", "Object", "Reference", "Rule", "Scalar", "ScalarType", "TimeWindow"]
 
 ScalarType = Literal["integer", "number", "boolean", "string", "any"]
 """The words of JSON Schema; ``any`` is a value of unknown or several types, kept as text."""
@@ -108,13 +109,29 @@ class Reference:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TimeWindow:
+    """How ``from`` (exclusive) and ``to`` (inclusive), in Unix seconds, cut an endpoint's list.
+
+    ``fields`` are the fields of a row that the API may go by, the likeliest first, as its description does not always say. ``late``
+    is how long after its moment a row may still appear or change. ``params`` are asked besides; rows that all lie before
+    ``until`` (UTC) are asked for in this way only up to then.
+    """
+
+    fields: tuple[str, ...]
+    late: timedelta
+    params: Mapping[str, str] = field(default_factory=dict)
+    until: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Contract:
     """One endpoint: how it is asked, what it answers, what is known to hold.
 
     ``path`` is the API's path, with ``{parameters}`` where it has them. ``body`` is the body's keys other
     than ``_metadata``. ``page_size`` is the largest ``limit`` the API allows, ``None`` where it takes none.
     ``keys`` names a natural key by table suffix where the rules' own would be poorer. ``access`` is the
-    lowest key level the endpoint answers to.
+    lowest key level the endpoint answers to. ``windows`` are the ways to ask for the rows of a time window, which
+    together bring all of them; none where the endpoint only knows how things are now.
     """
 
     path: str
@@ -125,8 +142,9 @@ class Contract:
     rules: tuple[Rule, ...] = ()
     references: tuple[Reference, ...] = ()
     keys: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    windows: tuple[TimeWindow, ...] = field(default=(), repr=False)
 
     @property
     def version(self) -> str:
-        """Twelve hex digits that change when the contract does."""
+        """Twelve hex digits that change when the rows that follow from a body do; not with how it is asked for."""
         return hashlib.sha256(repr(self).encode()).hexdigest()[:12]
