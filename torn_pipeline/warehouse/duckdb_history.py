@@ -10,11 +10,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from torn_pipeline.errors import TooManyClosed
-from torn_pipeline.tables.table import Role
 from torn_pipeline.warehouse import duckdb_meta as meta
 from torn_pipeline.warehouse.duckdb_schema import follow
 from torn_pipeline.warehouse.duckdb_sql import qualified, same, temporary
+from torn_pipeline.warehouse.snapshots import WORTH_A_DOUBT, compared, too_many_closed
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -26,8 +25,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Histories"]
 
-_WORTH_A_DOUBT = 10  # open rows of a root table: of fewer, one or two that leave are a great share already
-_ORIGIN = {Role.FETCH_ID, Role.FETCHED_AT, Role.RAW_ID, Role.ACCOUNT}
 _SLICE = "temp.slice"
 
 
@@ -83,18 +80,12 @@ class Histories:
         sql = f"""SELECT count(*), count(*) FILTER (WHERE {missing} AND {self._concerns(root, root)})
             FROM {qualified(self._history[root.name])} h WHERE {self._is_open()}"""
         there, absent = self._session.run(sql)[0]
-        if there >= _WORTH_A_DOUBT and absent > there * self._load.max_closed:
-            fetch = self._load.fetch
-            message = (
-                f"fetch {fetch.fetch_id} of {fetch.endpoint} for {fetch.account} is without {absent} of the {there} rows of {root.name}, "
-                f"more than max_closed allows ({self._load.max_closed:.0%}), so nothing was changed; if they are gone indeed: "
-                f"torn-pipeline load {fetch.endpoint} --set endpoints.{fetch.endpoint}.max_closed=1"
-            )
-            raise TooManyClosed(message)
+        if there >= WORTH_A_DOUBT and absent > there * self._load.max_closed:
+            raise too_many_closed(self._load, root.name, there, absent)
 
     def _close(self, root: Table, table: Table) -> None:
         """End the versions that this fetch does not bring again as they are."""
-        columns = self._compared(table)
+        columns = compared(table, self._live[table.name].columns)
         again = f"FROM {qualified(table.name)} t WHERE t._fetch_id = ? AND {same('h', columns, 't', columns)}"
         history = self._history[table.name]
         sql = f"""UPDATE {qualified(history)} AS h SET _valid_to = ?
@@ -109,11 +100,6 @@ class Histories:
             SELECT t.*, CAST(? AS TIMESTAMPTZ) AS _valid_from, CAST(NULL AS TIMESTAMPTZ) AS _valid_to
             FROM {qualified(table.name)} t WHERE t._fetch_id = ? AND NOT EXISTS ({is_there})"""
         self.opened[history] += self._session.run(sql, [self._load.fetch.fetched_at, self._load.fetch.fetch_id])[0][0]
-
-    def _compared(self, table: Table) -> list[str]:
-        """The key and all columns that the API's answer fills: those of the contract, and new fields."""
-        origin = {column.name for column in table.columns if column.role in _ORIGIN and column.name not in table.key}
-        return [name for name in self._live[table.name].columns if name not in origin]
 
     def _concerns(self, root: Table, table: Table) -> str:
         """The condition that a version ``h`` is of a root that this load says something about."""

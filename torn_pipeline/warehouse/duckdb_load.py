@@ -21,7 +21,7 @@ from torn_pipeline.warehouse.duckdb_history import Histories
 from torn_pipeline.warehouse.duckdb_schema import accept, ensure
 from torn_pipeline.warehouse.duckdb_sql import identifier, qualified, same, temporary, within
 from torn_pipeline.warehouse.protocol import Receipt, TableReceipt, Window
-from torn_pipeline.warehouse.windows import refuse_window
+from torn_pipeline.warehouse.windows import leaves_nothing, refuse_window
 
 if TYPE_CHECKING:
     from torn_pipeline.tables.table import Table
@@ -101,7 +101,7 @@ class _Writing:
         if load.mode in {StorageMode.REPLACE, StorageMode.SNAPSHOT}:
             for fetch_id, fetched_at, *bounds in meta.newer_fetches(self._session, load):
                 window = Window(column=load.window_column, after=bounds[0], until=bounds[1])
-                if not load.window_column or _covers(window, load.window):
+                if leaves_nothing(window, load):
                     meta.record_fetch(self._session, load.fetch)
                     return f"a newer fetch is already loaded: {fetch_id} of {fetched_at:%Y-%m-%d %H:%M:%S} UTC"
                 self._newer.append(window)
@@ -349,11 +349,3 @@ class _Writing:
     def _count(self, sql: str, values: list[object] | None = None) -> int:
         count: int = self._session.run(sql, values or [])[0][0]
         return count
-
-
-def _covers(outer: Window, inner: Window | None) -> bool:
-    """Whether all that lies in a window (``None`` is all there is) lies in another one."""
-    after, until = (inner.after, inner.until) if inner else (None, None)
-    begins = outer.after is None or (after is not None and outer.after <= after)
-    ends = outer.until is None or (until is not None and until <= outer.until)
-    return begins and ends

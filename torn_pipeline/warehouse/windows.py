@@ -1,4 +1,4 @@
-"""Which loads may be of a time window, the same in every warehouse."""
+"""Which loads may be of a time window, and what one leaves of another, the same in every warehouse."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from torn_pipeline.errors import WarehouseError
 from torn_pipeline.tables.table import Role, StorageMode
 
 if TYPE_CHECKING:
-    from torn_pipeline.warehouse.protocol import Load
+    from torn_pipeline.warehouse.protocol import Load, Window
 
-__all__ = ["refuse_window"]
+__all__ = ["leaves_nothing", "refuse_window"]
 
 
 def refuse_window(load: Load) -> None:
@@ -34,3 +34,12 @@ def refuse_window(load: Load) -> None:
             what = "no key" if window.column in names else "no column that says which of them lie in it"
             message = f"{about}, and the rows of {root.name} have {what}: use storage_mode append"
             raise WarehouseError(message)
+
+
+def leaves_nothing(newer: Window, load: Load) -> bool:
+    """Whether a newer fetch of this time window leaves nothing of its slice for a load to replace."""
+    inner = load.window
+    after, until = (inner.after, inner.until) if inner else (None, None)
+    begins = newer.after is None or (after is not None and newer.after <= after)
+    ends = newer.until is None or (until is not None and until <= newer.until)
+    return not load.window_column or (begins and ends)
