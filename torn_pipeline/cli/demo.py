@@ -71,7 +71,7 @@ def demo(session: Session, *, keep: bool) -> int:
 def demo_settings(given: Settings, simulator: Simulator) -> Settings:
     """Settings that talk to the simulator alone and write below ``demo`` of the data directory.
 
-    Of the environment's, only the warehouse, the landing, the data directory and the log's are kept.
+    Of the environment's, only the warehouse with its emulator, the landing, the data directory and the log's are kept.
 
     Raises:
         UsageError: when the shipped config is not there.
@@ -85,6 +85,7 @@ def demo_settings(given: Settings, simulator: Simulator) -> Settings:
         config=CHECKOUT / CONFIG,
         data_dir=folder,
         warehouse=given.warehouse,
+        bigquery_emulator=given.bigquery_emulator,
         landing=given.landing,
         log_level=given.log_level,
         log_format=given.log_format,

@@ -130,13 +130,17 @@ FROM (
     rewards_payout_paid_at IS NOT NULL AS is_paid,
     CAST(COALESCE(rewards_payout_paid_at, executed_at) AS DATE) AS happened_on,
     rewards_money AS money,
-    ROUND(rewards_money * CAST(rewards_payout_percentage AS NUMERIC(9, 4)) * CAST(0.01 AS NUMERIC(3, 2))) AS participants
+    ROUND(rewards_money * CAST(ROUND(rewards_payout_percentage * 10000) AS BIGINT) / 1000000) AS participants
   FROM {_NEWEST_CRIMES}
   WHERE rewards_money <> 0
 ) AS shares
 GROUP BY is_paid, happened_on"""
 
-_SCENARIOS = f"SELECT name, difficulty, status, rewards_money FROM {_NEWEST_CRIMES} WHERE status IN ('Successful', 'Failure')"
+_SCENARIOS = f"""
+SELECT name, difficulty, status, rewards_money
+FROM {_NEWEST_CRIMES}
+WHERE status IN ('Successful', 'Failure')
+ORDER BY id DESC"""
 
 _ITEMS = f"""
 SELECT CAST(SUM(items.quantity) AS BIGINT) AS pieces
@@ -247,7 +251,7 @@ def _seen(acted: datetime | None, now: datetime) -> str:
 
 def _scenarios(crimes: Iterable[Row]) -> tuple[Scenario, ...]:
     by_name: dict[str, list[Row]] = {}
-    for row in crimes:  # the case of a name has changed over time
+    for row in crimes:  # the case of a name has changed over time: the newest is told
         by_name.setdefault(row["name"].casefold(), []).append(row)
     told = []
     for rows in by_name.values():
