@@ -330,19 +330,22 @@ MUTATIONS = (
         instead=nothing,
     ),
     Mutation(
-        "every row is a change", snapshots.test_an_unchanged_row_goes_on_in_its_version, function=(duckdb_history, "_ORIGIN"), instead=set()
+        "every row is a change",
+        snapshots.test_an_unchanged_row_goes_on_in_its_version,
+        function=(duckdb_history, "compared"),
+        instead=lambda _, columns: list(columns),
     ),
     Mutation(
         "only the key is compared",
         snapshots.test_a_changed_row_ends_a_version_and_begins_the_next,
-        function=(Histories, "_compared"),
-        instead=lambda _, table: list(table.key),
+        function=(duckdb_history, "compared"),
+        instead=lambda table, _: list(table.key),
     ),
     Mutation(
         "new fields are not compared",
         snapshots.test_a_new_field_is_compared_and_kept,
-        function=(Histories, "_compared"),
-        instead=lambda _, table: [c.name for c in table.columns if c.name not in {"_fetch_id", "_fetched_at", "_raw_id"}],
+        function=(duckdb_history, "compared"),
+        instead=lambda table, _: [c.name for c in table.columns if c.name not in {"_fetch_id", "_fetched_at", "_raw_id"}],
     ),
     Mutation(
         "null is unlike null",
@@ -380,7 +383,7 @@ MUTATIONS = (
         function=(Histories, "_doubt"),
         instead=nothing,
     ),
-    Mutation("few rows are doubted", snapshots.test_of_few_rows_all_may_go, function=(duckdb_history, "_WORTH_A_DOUBT"), instead=1),
+    Mutation("few rows are doubted", snapshots.test_of_few_rows_all_may_go, function=(duckdb_history, "WORTH_A_DOUBT"), instead=1),
     Mutation(
         "quarantine is doubted",
         snapshots.test_roots_in_quarantine_do_not_count_as_absent,
@@ -438,7 +441,7 @@ MUTATIONS = (
     Mutation(
         "a late fetch of all is dropped",
         windows.test_a_late_fetch_of_all_fills_what_newer_windows_leave,
-        function=(duckdb_load, "_covers"),
+        function=(duckdb_load, "leaves_nothing"),
         instead=of(True),
     ),
     Mutation(
