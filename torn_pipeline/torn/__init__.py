@@ -7,5 +7,20 @@ answer means beyond "this is the endpoint's body". ``steps`` and ``cli`` may imp
 from torn_pipeline.torn.client import Answer, TornClient
 from torn_pipeline.torn.paging import Listing, ListPage, fetch_list
 from torn_pipeline.torn.quota import Quota
+from torn_pipeline.torn.spans import Span, day_span, days_of, merged, without
+from torn_pipeline.torn.windows import WindowReading
 
-__all__ = ["Answer", "ListPage", "Listing", "Quota", "TornClient", "fetch_list"]
+__all__ = [
+    "Answer",
+    "ListPage",
+    "Listing",
+    "Quota",
+    "Span",
+    "TornClient",
+    "WindowReading",
+    "day_span",
+    "days_of",
+    "fetch_list",
+    "merged",
+    "without",
+]
