@@ -25,22 +25,25 @@ import stamina
 from torn_pipeline.errors import PipelineError, WarehouseBusy, WarehouseError
 from torn_pipeline.tables.table import ColumnType, Role, StorageMode, Table
 from torn_pipeline.warehouse import bigquery_meta as meta
+from torn_pipeline.warehouse.bigquery_history import Histories, closed_too_many, follow
 from torn_pipeline.warehouse.bigquery_service import Aborted, Stale, job_name
-from torn_pipeline.warehouse.bigquery_settle import BROKEN, QUARANTINE, Script, Settlement, Staged
+from torn_pipeline.warehouse.bigquery_settle import BROKEN, QUARANTINE, Incoming, Script, Settlement, Staged
 from torn_pipeline.warehouse.bigquery_staging import LOAD, StagedTable
 from torn_pipeline.warehouse.bigquery_tables import LiveTable, field_of, look, shape, widen
 from torn_pipeline.warehouse.protocol import Load, Receipt, TableReceipt, Window
-from torn_pipeline.warehouse.windows import refuse_window
+from torn_pipeline.warehouse.windows import leaves_nothing, refuse_window
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from google.cloud import bigquery
 
-    from torn_pipeline.warehouse.bigquery_meta import Ledger, Newer
+    from torn_pipeline.warehouse.bigquery_meta import Ledger
     from torn_pipeline.warehouse.bigquery_service import Service
 
 __all__ = ["Writing", "writing"]
+
+_Settled = tuple[Settlement, Histories]
 
 _TRIES = 10  # of a transaction that others came before
 _EXPIRES = timedelta(days=1)
@@ -80,11 +83,11 @@ class Writing:
         """Take a load in; its batches are not read yet.
 
         Raises:
-            WarehouseError: when it is of a fetch that is not complete, or of a mode that is not built.
+            WarehouseError: when it is of a fetch that is not complete, or of a time window that cannot be replaced.
         """
         _refuse(load)
         self._loads.append(load)
-        self._tables |= {table.name: table for table in load.tables}
+        self._tables |= {table.name: table for table in (*load.tables, *load.histories)}
 
     def take_quarantine(self, load: Load) -> None:
         """Take in nothing of a load but its fetch and its quarantine."""
@@ -141,7 +144,7 @@ class Writing:
                 self.look(tables=False)
                 self.upload({})
                 script = Script()
-                settlement = self._settlement(script, 0, {})
+                settlement = Settlement(script, Incoming(script, self._place, self._loads[0], 0, {}, self.staged()), {})
                 settlement.fetch(self.ledger)
                 settlement.quarantine(self.ledger)
                 self._service.run(script.text(), script.values, job_name(self.call), self.call)
@@ -235,6 +238,8 @@ class Writing:
             for kinds in file.kinds if name in live else ():
                 for column, kind in kinds.items():
                     live[name].make_room(column, kind)
+        for load in self._loads:
+            follow(live, load)
 
     # --- the transaction ------------------------------------------------------------------------------------------
 
@@ -247,18 +252,19 @@ class Writing:
         script = Script()
         said = self.record(script, live)
         filled = {name for name, one in live.items() if one.has_rows}
-        settled: dict[int, Settlement] = {}
+        settled: dict[int, _Settled] = {}
         for number, (load, reason) in enumerate(zip(self._loads, skipped, strict=True)):
-            settlement = self._settlement(script, number, live)
+            incoming = Incoming(script, self._place, load, number, live, self.staged())
+            settlement = Settlement(script, incoming, live)
             if reason:
-                self._skip(script, settlement, load, reason)
+                self._skip(settlement, load, reason)
                 continue
-            settled[number] = settlement
-            self._settle(settlement, number, filled)
+            settled[number] = settlement, Histories(script, incoming, live)
+            self._settle(*settled[number], number, filled)
         if not script.statements:
             return [Receipt(skipped=reason) for reason in skipped]
         job_id = self.lane() if settled else job_name(self.call)
-        answer = self._service.run(script.text(), script.values, job_id, self.call)
+        answer = self._run(script, job_id)
         counts = dict(zip(script.counters, answer[0]["counters"][1:], strict=True))
         totals = {name: one.there.num_rows or 0 if one.there else 0 for name, one in live.items()}
         return [
@@ -271,27 +277,34 @@ class Writing:
         roots = sorted({table.root for table in self._tables.values()})
         return job_name(self._place.project, self._place.dataset, self.ledger.born, *roots, self.ledger.sequence)
 
-    def _settlement(self, script: Script, number: int, live: Mapping[str, LiveTable]) -> Settlement:
-        return Settlement(script, self._place, self._loads[number], number, live, self.staged())
+    def _run(self, script: Script, job_id: str) -> list[dict[str, Any]]:
+        try:
+            return self._service.run(script.text(), script.values, job_id, self.call)
+        except WarehouseError as error:
+            if (closed := closed_too_many(str(error), self._loads)) is not None:
+                raise closed from error
+            raise
 
-    def _settle(self, settlement: Settlement, number: int, filled: set[str]) -> None:
+    def _settle(self, settlement: Settlement, histories: Histories, number: int, filled: set[str]) -> None:
         load, ledger = self._loads[number], self.ledger
         newer = ledger.last_started > meta.micros(load.fetch.fetched_at)
         settlement.fetch(ledger)
+        histories.write(filled)
         windows = [(one.after, one.until) for one in ledger.newer_fetches(load)] if load.mode is StorageMode.REPLACE else []
         settlement.rows(filled, windows, newer_possible=newer)
         settlement.quarantine(ledger)
         if not load.partial:
-            settlement.ledger(ledger, {name: file.sizes[number] for name, file in self._files.items()})
+            sizes = {name: file.sizes[number] for name, file in self._files.items()}
+            settlement.ledger(ledger, sizes, histories.opened)
         ledger.note(load)
         filled |= {name for name, file in self._files.items() if file.rows[number]}
+        filled |= {history.name for table, history in zip(load.tables, load.histories, strict=False) if table.name in filled}
 
-    def _skip(self, script: Script, settlement: Settlement, load: Load, reason: str) -> None:
+    def _skip(self, settlement: Settlement, load: Load, reason: str) -> None:
         if "newer" in reason:
             settlement.fetch(self.ledger)
             self.ledger.note_fetch(load.fetch)
         settlement.release()
-        del script
 
     def record(self, script: Script, live: Mapping[str, LiveTable]) -> dict[str, tuple[str, ...]]:
         """Write down what is new of the tables' columns since that was done last; by table what is."""
@@ -312,18 +325,32 @@ class Writing:
         return said
 
     def _receipt(
-        self, number: int, settled: Settlement, counts: Mapping[str, int], totals: dict[str, int], changes: Mapping[str, tuple[str, ...]]
+        self,
+        number: int,
+        settled: _Settled,
+        counts: Mapping[str, int],
+        totals: dict[str, int],
+        changes: Mapping[str, tuple[str, ...]],
     ) -> Receipt:
+        settlement, histories = settled
         tables = {}
         for table in self._loads[number].tables:
             file = self._files[table.name]
-            rows = file.rows[number] - sum(counts[counter] for counter in settled.dropped.get(table.name, ()))
-            deleted = counts.get(settled.deleted.get(table.name, ""), 0)
+            rows = file.rows[number] - sum(counts[counter] for counter in settlement.dropped.get(table.name, ()))
+            deleted = counts.get(settlement.deleted.get(table.name, ""), 0)
             totals[table.name] += rows - deleted
             tables[table.name] = TableReceipt(
                 rows=rows, deleted=deleted, total=totals[table.name], bytes=file.sizes[number], changes=changes.get(table.name, ())
             )
-        kept = sum(counts[one] for name, counters in settled.dropped.items() if self._tables[name].root == name for one in counters)
+        for table in self._loads[number].histories:
+            opened, closed, undone = (
+                counts.get(found.get(table.name, ""), 0) for found in (histories.opened, histories.closed, histories.undone)
+            )
+            totals[table.name] += opened - undone
+            tables[table.name] = TableReceipt(
+                rows=opened, deleted=closed, total=totals[table.name], bytes=0, changes=changes.get(table.name, ())
+            )
+        kept = sum(counts[one] for name, counters in settlement.dropped.items() if self._tables[name].root == name for one in counters)
         return Receipt(tables=tables, kept_newer=kept)
 
 
@@ -331,9 +358,6 @@ def _refuse(load: Load) -> None:
     fetch = load.fetch
     if not fetch.complete:
         message = f"fetch {fetch.fetch_id} of {fetch.endpoint} is not complete and is never loaded: fetch {fetch.endpoint} again"
-        raise WarehouseError(message)
-    if load.mode not in {StorageMode.APPEND, StorageMode.REPLACE, StorageMode.UPSERT}:
-        message = f"storage_mode {load.mode} of {fetch.endpoint} is not built yet for BigQuery: use append, replace or upsert"
         raise WarehouseError(message)
     refuse_window(load)
 
@@ -352,19 +376,11 @@ def _check_mode(load: Load, ledger: Ledger) -> None:
 def _reason_to_skip(load: Load, ledger: Ledger) -> str:
     if not load.partial and ledger.loaded_version(load) == load.contract_version:
         return f"fetch {load.fetch.fetch_id} is already loaded under this contract"
-    for newer in ledger.newer_fetches(load) if load.mode is StorageMode.REPLACE else ():
-        if not load.window_column or _covers(newer, load.window):
+    for newer in ledger.newer_fetches(load) if load.mode in {StorageMode.REPLACE, StorageMode.SNAPSHOT} else ():
+        if leaves_nothing(Window(column=load.window_column, after=newer.after, until=newer.until), load):
             began = datetime.fromtimestamp(newer.began / 1_000_000, UTC)
             return f"a newer fetch is already loaded: {newer.fetch_id} of {began:%Y-%m-%d %H:%M:%S} UTC"
     return ""
-
-
-def _covers(outer: Newer, inner: Window | None) -> bool:
-    """Whether all that lies in a window (``None`` is all there is) lies in the one of a fetch."""
-    after, until = (inner.after, inner.until) if inner else (None, None)
-    begins = outer.after is None or (after is not None and outer.after <= after)
-    ends = outer.until is None or (until is not None and until <= outer.until)
-    return begins and ends
 
 
 def _broken_keys(load: Load) -> dict[str, str]:

@@ -154,7 +154,7 @@ class Ledger:
 
     def loaded_version(self, load: Load) -> str | None:
         """The contract version that this fetch was last loaded under, ``None`` unless all of the load's tables have it."""
-        found = {self.versions.get((load.fetch.fetch_id, table.name), (0, None))[1] for table in load.tables}
+        found = {self.versions.get((load.fetch.fetch_id, table.name), (0, None))[1] for table in (*load.tables, *load.histories)}
         return found.pop() if len(found) == 1 else None
 
     def other_mode(self, load: Load) -> tuple[str, str] | None:
@@ -184,7 +184,7 @@ class Ledger:
         self.note_fetch(fetch)
         if load.partial:
             return
-        for table in load.tables:
+        for table in (*load.tables, *load.histories):
             self.sequence += 1
             self.modes[table.name] = load.mode.value
             self.versions[fetch.fetch_id, table.name] = (self.sequence, load.contract_version)

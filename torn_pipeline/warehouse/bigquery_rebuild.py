@@ -15,6 +15,7 @@ import duckdb
 import polars as pl
 
 from torn_pipeline.errors import WarehouseError
+from torn_pipeline.tables.table import StorageMode
 from torn_pipeline.warehouse.bigquery_load import Writing, writing
 from torn_pipeline.warehouse.bigquery_service import Stale
 from torn_pipeline.warehouse.bigquery_settle import Script, Staged
@@ -49,20 +50,25 @@ def rebuild(service: Service, loads: Iterable[Load], endpoints: Mapping[str, Seq
     tables = {table.name: table for group in endpoints.values() for table in group}
     with writing(service, tuple(tables.values()), run_id) as work:
         path = work.folder / "rebuild.duckdb"
-        receipts = _settle(path, loads, endpoints, run_id)
+        upserted: set[str] = set()
+        receipts = _settle(path, loads, endpoints, run_id, upserted)
         _stage(work, path, tables)
         for attempt in work.attempts():
             with attempt:
-                _Rebuild(service, work, endpoints).write()
+                _Rebuild(service, work, endpoints, upserted).write()
         return receipts
 
 
-def _settle(path: Path, loads: Iterable[Load], endpoints: Mapping[str, Sequence[Table]], run_id: str) -> list[Receipt]:
+def _settle(path: Path, loads: Iterable[Load], endpoints: Mapping[str, Sequence[Table]], run_id: str, upserted: set[str]) -> list[Receipt]:
+    """Write the loads into a file; ``upserted`` then has the tables whose keys tell rows apart, whichever endpoint brings them."""
+
     def known() -> Iterator[Load]:
         for load in loads:
             if load.fetch.endpoint not in endpoints:
                 message = f"{load.fetch.endpoint} is not among the endpoints that are rebuilt: load it by itself"
                 raise WarehouseError(message)
+            if load.mode is StorageMode.UPSERT:
+                upserted.update(table.name for table in load.tables)
             yield load
 
     return DuckDBWarehouse(path).load_all(known(), rebuild=endpoints, run_id=run_id)
@@ -84,13 +90,14 @@ def _stage(work: Writing, path: Path, tables: Mapping[str, Table]) -> None:
 class _Rebuild:
     """One try."""
 
-    def __init__(self, service: Service, work: Writing, endpoints: Mapping[str, Sequence[Table]]) -> None:
+    def __init__(self, service: Service, work: Writing, endpoints: Mapping[str, Sequence[Table]], upserted: set[str]) -> None:
         self._service = service
         self._place = service.place
         self._work = work
         self._names = sorted(endpoints)
         self._tables = {table.name: table for group in endpoints.values() for table in group}
         self._script = Script()
+        self._upserted = upserted
         self._staged: dict[str, Staged] = {}
 
     def write(self) -> None:
@@ -152,9 +159,9 @@ class _Rebuild:
             self._script.run(f"INSERT INTO {name} ({columns}) SELECT {places} FROM {staged.name}")
 
     def _give_way(self, table: Table) -> None:
-        """Of a root that another endpoint has brought too, only the newer stays; ``append`` tells fetches apart and keeps both."""
+        """Of a root that another endpoint has upserted too, only the newer stays; other modes tell fetches or slices apart."""
         root = self._tables[table.root]
-        if root.name not in self._staged or "_fetched_at" in root.key:
+        if root.name not in self._staged or root.name not in self._upserted:
             return
         staged = self._staged[root.name]
         own = key_of("s", [staged.places[column] for column in root.root_key])

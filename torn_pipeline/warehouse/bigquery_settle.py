@@ -5,7 +5,7 @@ The rules are those of every warehouse. Rows of the load are staged; ``keys`` be
 
 - what the same fetch left earlier goes, but for roots that are broken now (for a partial load: for all roots but those it brings);
 - ``upsert``: rows with one of the keys go; staged roots that a newer fetch has brought already do not come;
-- ``replace``: rows of the same slice go, but for broken roots; of a partial load those with one of the keys.
+- ``replace`` and ``snapshot``: rows of the same slice go, but for broken roots; of a partial load those with one of the keys.
 """
 
 # ruff: noqa: S608 - names are quoted or fixed, values are bound
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from torn_pipeline.warehouse.bigquery_service import Place
     from torn_pipeline.warehouse.protocol import Load
 
-__all__ = ["BROKEN", "QUARANTINE", "Script", "Settlement", "Staged"]
+__all__ = ["BROKEN", "QUARANTINE", "Incoming", "Script", "Settlement", "Staged"]
 
 Bounds = tuple[datetime | None, datetime | None]
 """A time window: after the first moment, and not after the second; ``None`` is no bound."""
@@ -90,21 +90,60 @@ class Script:
         return ";\n".join([*self._declared, "BEGIN TRANSACTION", *self.statements, "COMMIT TRANSACTION", answer])
 
 
-class Settlement:
-    """One load's part of a script; afterwards ``deleted``, ``dropped`` and ``written`` say where its counts stand."""
+class Incoming:
+    """The rows of one load as they are staged, and what its fetch is called in a script."""
 
     def __init__(
         self, script: Script, place: Place, load: Load, number: int, live: Mapping[str, LiveTable], staged: Mapping[str, Staged]
     ) -> None:
         self._script = script
-        self._place = place
-        self._load = load
-        self._number = number
         self._live = live
-        self._staged = {name: one for name, one in staged.items() if one.rows.get(number)}
-        self._fetch_id = script.values.bind(load.fetch.fetch_id)
-        self._fetched_at = script.values.moment(load.fetch.fetched_at)
-        self._times = partitions(load.tables)
+        self.place = place
+        self.load = load
+        self.number = number
+        self.staged = {name: one for name, one in staged.items() if one.rows.get(number)}
+        self.fetch_id = script.values.bind(load.fetch.fetch_id)
+        self.fetched_at = script.values.moment(load.fetch.fetched_at)
+
+    @property
+    def is_any_broken(self) -> bool:
+        """Whether roots are in quarantine."""
+        return QUARANTINE in self.staged
+
+    def key(self, table: Table, alias: str, columns: Sequence[str]) -> str:
+        """A key of a staged row."""
+        places = self.staged[table.name].places
+        return key_of(alias, [places[column] for column in columns])
+
+    def keys(self, root: Table) -> str:
+        """A query for the keys of the roots that came."""
+        return f"SELECT {self.key(root, 'r', root.root_key)} FROM {self.staged[root.name].name} r WHERE r.{LOAD} = {self.number}"
+
+    def broken(self, root: Table) -> str:
+        """A query for the keys of the roots that are in quarantine."""
+        one = self.staged[QUARANTINE]
+        types = [SQL_TYPES[ColumnType(self._live[root.name].columns[column])] for column in root.root_key]
+        broken, of_root = one.places[BROKEN], one.places["root_table"]
+        return (
+            f"SELECT {key_of_texts(f'q.{broken}', types)} FROM {one.name} q WHERE q.{LOAD} = {self.number} "
+            f"AND q.{broken} IS NOT NULL AND q.{of_root} = {self._script.values.bind(root.name)}"
+        )
+
+
+class Settlement:
+    """One load's part of a script; afterwards ``deleted``, ``dropped`` and ``written`` say where its counts stand."""
+
+    def __init__(self, script: Script, incoming: Incoming, live: Mapping[str, LiveTable]) -> None:
+        self._script = script
+        self._incoming = incoming
+        self._place = incoming.place
+        self._load = incoming.load
+        self._number = incoming.number
+        self._live = live
+        self._staged = incoming.staged
+        self._fetch_id = incoming.fetch_id
+        self._fetched_at = incoming.fetched_at
+        self._times = partitions(incoming.load.tables)
         self.deleted: dict[str, str] = {}
         self.dropped: dict[str, list[str]] = {}
 
@@ -137,7 +176,7 @@ class Settlement:
             script.run(f"DELETE FROM {table} WHERE _fetch_id = {self._fetch_id}")
         if gone:
             script.run(f"DELETE FROM {table} WHERE quarantine_id IN UNNEST({script.values.texts(gone)})")
-        if QUARANTINE in self._staged:
+        if self._incoming.is_any_broken:
             names = list(meta.QUARANTINE)
             script.run(self._insertion(table, QUARANTINE, names))
             ledger.quarantined.add(self._load.fetch.fetch_id)
@@ -155,10 +194,13 @@ class Settlement:
             known = fetch.fetch_id in ledger.fetches
             self._script.run(*meta.fetch_written(self._place, fetch, self._script.values, known=known))
 
-    def ledger(self, ledger: Ledger, sizes: Mapping[str, int]) -> None:
-        """Write a row for each table, in place of one for the same fetch and contract version."""
+    def ledger(self, ledger: Ledger, sizes: Mapping[str, int], opened: Mapping[str, str]) -> None:
+        """Write a row for each table, in place of one for the same fetch and contract version.
+
+        ``opened`` counts the versions by history table.
+        """
         load, values, table = self._load, self._script.values, self._place.meta_table("loads")
-        names = [one.name for one in load.tables]
+        names = [one.name for one in (*load.tables, *load.histories)]
         version = values.bind(load.contract_version)
         if any((load.fetch.fetch_id, name, load.contract_version) in ledger.loaded for name in names):
             self._script.run(
@@ -170,7 +212,7 @@ class Settlement:
         mode, run, now = values.bind(load.mode.value), values.bind(load.run_id), values.moment(datetime.now(UTC))
         rows = [
             f"({ledger.sequence + place}, {self._fetch_id}, {values.bind(name)}, {where}, {version}, {self._fetched_at}, {mode}, "
-            f"{self.written(name)}, {sizes.get(name, 0)}, {run}, {now})"
+            f"{opened.get(name) or self.written(name)}, {sizes.get(name, 0)}, {run}, {now})"
             for place, name in enumerate(names, start=1)
         ]
         self._script.run(
@@ -188,7 +230,7 @@ class Settlement:
         """Take the roots that a newer fetch has brought already out of what is staged."""
         if root.name in self._staged:
             stored = f"SELECT {key_of('t', root.root_key)} FROM {self._table(root)} t WHERE t._fetched_at > {self._fetched_at}"
-            self._prune(root, f"{self._staged_key(root, 's')} IN ({stored}{self._of_account(root)})")
+            self._prune(root, f"{self._incoming.key(root, 's', root.root_key)} IN ({stored}{self._of_account(root)})")
 
     def _drop_what_newer_windows_hold(self, root: Table, windows: Sequence[Bounds]) -> None:
         """Take the roots out that newer fetches have asked for, and brought or found gone."""
@@ -199,7 +241,7 @@ class Settlement:
     def _drop_children(self, root: Table, group: Sequence[Table]) -> None:
         for table in group:
             if table is not root and table.name in self._staged:
-                self._prune(table, f"{self._staged_key(table, 's')} NOT IN ({self._keys(root)})")
+                self._prune(table, f"{self._incoming.key(table, 's', table.root_key)} NOT IN ({self._incoming.keys(root)})")
 
     def _prune(self, table: Table, condition: str) -> None:
         counter = self._script.counter()
@@ -259,18 +301,19 @@ class Settlement:
         """Which rows of a table the load removes, as a condition over ``t``; empty when none can be."""
         mode, partial = self._load.mode, self._load.partial
         key = key_of("t", table.root_key)
-        brought = f"{key} IN ({self._keys(root)})" if root.name in self._staged else ""
-        broken = f"{key} NOT IN ({self._broken(root)})" if QUARANTINE in self._staged else "TRUE"
+        brought = f"{key} IN ({self._incoming.keys(root)})" if root.name in self._staged else ""
+        broken = f"{key} NOT IN ({self._incoming.broken(root)})" if self._incoming.is_any_broken else "TRUE"
         own = f"t._fetch_id = {self._fetch_id}"
         if partial:
             if not brought:
                 return ""
-            within = {StorageMode.APPEND: f"{own} AND {self._same_day}", StorageMode.REPLACE: self._in_slice()}.get(mode)
-            return f"{brought} AND {within}" if within else brought + self._of_account(root)
+            if mode is StorageMode.UPSERT:
+                return brought + self._of_account(root)
+            return f"{brought} AND {f'{own} AND {self._same_day}' if mode is StorageMode.APPEND else self._in_slice()}"
         again = f"({own} AND {broken})"
         if mode is StorageMode.APPEND:
             return f"{self._same_day} AND ({again}{f' OR ({own} AND {brought})' if brought else ''})"
-        if mode is StorageMode.REPLACE:
+        if mode in {StorageMode.REPLACE, StorageMode.SNAPSHOT}:
             older = f"({self._older('t')} AND {broken}{self._in_window(table, root)})"
             return f"{older} OR {again}{f' OR ({own} AND {brought})' if brought else ''}"
         return f"({again}{f' OR {brought}' if brought else ''}){self._of_account(root)}"
@@ -294,7 +337,7 @@ class Settlement:
             return ""
         inside = self._inside(f"i.{identifier(window.column)}", (window.after, window.until))
         if root.name in self._staged:
-            inside = f"({inside}) OR {key_of('i', root.root_key)} IN ({self._keys(root)})"
+            inside = f"({inside}) OR {key_of('i', root.root_key)} IN ({self._incoming.keys(root)})"
         roots = f"SELECT {key_of('i', root.root_key)} FROM {self._table(root)} i WHERE {self._older('i')} AND ({inside})"
         return f" AND {key_of('t', table.root_key)} IN ({roots})"
 
@@ -310,22 +353,6 @@ class Settlement:
         one = self._staged[staged]
         names, places = ", ".join(map(identifier, columns)), ", ".join(one.places[column] for column in columns)
         return f"INSERT INTO {table} ({names}) SELECT {places} FROM {one.name} WHERE {LOAD} = {self._number}"
-
-    def _keys(self, root: Table) -> str:
-        return f"SELECT {self._staged_key(root, 'r')} FROM {self._staged[root.name].name} r WHERE r.{LOAD} = {self._number}"
-
-    def _staged_key(self, table: Table, alias: str) -> str:
-        places = self._staged[table.name].places
-        return key_of(alias, [places[column] for column in table.root_key])
-
-    def _broken(self, root: Table) -> str:
-        one = self._staged[QUARANTINE]
-        types = [SQL_TYPES[ColumnType(self._live[root.name].columns[column])] for column in root.root_key]
-        broken, of_root = one.places[BROKEN], one.places["root_table"]
-        return (
-            f"SELECT {key_of_texts(f'q.{broken}', types)} FROM {one.name} q WHERE q.{LOAD} = {self._number} "
-            f"AND q.{broken} IS NOT NULL AND q.{of_root} = {self._script.values.bind(root.name)}"
-        )
 
     def _table(self, table: Table) -> str:
         return self._place.table(table.name)

@@ -15,7 +15,7 @@ from google.cloud.bigquery import SchemaField, TimePartitioning
 from google.cloud.bigquery import Table as BigQueryTable
 
 from torn_pipeline.errors import WarehouseError
-from torn_pipeline.tables.table import ColumnType, Role
+from torn_pipeline.tables.table import VALID_TO, ColumnType, Role
 from torn_pipeline.warehouse.bigquery_sql import identifier, logical, physical
 
 if TYPE_CHECKING:
@@ -170,8 +170,8 @@ def partitions(tables: Sequence[Table]) -> dict[str, str | None]:
     """The column that each table of a group is partitioned by.
 
     Rows that are only added are partitioned by when they were fetched; rows that are replaced by when the thing
-    they are about began, if the API says, so that a merge touches few days: a child has it from its root. Others are
-    not partitioned.
+    they are about began, if the API says, so that a merge touches few days: a child has it from its root; versions in
+    a history by when they ended, so that those that hold stand together. Others are not partitioned.
     """
     known = {table.name: table for table in tables}
     return {table.name: _time(table, known) for table in tables}
@@ -203,6 +203,8 @@ def field_of(name: str, kind: ColumnType, description: str = "") -> SchemaField:
 
 
 def _time(table: Table, known: Mapping[str, Table]) -> str | None:
+    if any(column.role is Role.VALIDITY for column in table.columns):
+        return VALID_TO
     if "_fetched_at" in table.key:
         return "_fetched_at"
     if table.parent is None:

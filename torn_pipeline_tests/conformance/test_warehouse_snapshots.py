@@ -10,13 +10,11 @@ import pytest
 
 from torn_pipeline.errors import TooManyClosed
 from torn_pipeline.tables.table import ColumnType, StorageMode, histories_of
-from torn_pipeline.warehouse import warehouse_from_url
 from torn_pipeline_tests.conformance.warehouse_loads import BEGAN, DTYPES, THINGS, Things, contents, fetch, frames, meta, table
 from torn_pipeline_tests.conformance.warehouse_loads import load as load_into
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from pathlib import Path
 
     from torn_pipeline.landing import Fetch
     from torn_pipeline.tables.table import Table
@@ -31,12 +29,6 @@ Snapshots = dict[int, tuple[str, tuple[str, ...]]]
 
 Version = tuple[int, int | None]
 """The minutes from which, and until which, a version held."""
-
-
-@pytest.fixture
-def warehouse(tmp_path: Path) -> Warehouse:
-    """Of those in ``OPENERS``, the one that has snapshots."""
-    return warehouse_from_url(f"duckdb:///{tmp_path}/warehouse.duckdb", tmp_path)
 
 
 def named(of: Fetch, things: dict[int, str], parts: Things | None = None, tables: tuple[Table, Table] = THINGS) -> dict[str, pl.DataFrame]:
