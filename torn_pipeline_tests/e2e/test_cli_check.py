@@ -59,7 +59,7 @@ def test_every_problem_is_told_at_once_with_its_line(console: Console) -> None:
         console,
         defaults={"rate_limit": 1},
         endpoints=[
-            {"name": "faction_news", "path": "/faction/news", "frequency": "PT1M"},
+            {"name": "faction_applications", "path": "/faction/applications", "frequency": "PT1M"},
             {"name": "faction_balance", "path": "/faction/balance", "frequency": "PT1M", "storage_mode": "upsert"},
             {"name": "faction_crimes", "path": "/faction/crimes", "frequency": "PT1M", "storage_mode": "upsert"},
             {"name": "faction_crimes_slots", "path": "/faction/basic", "frequency": "PT1M"},
@@ -72,7 +72,7 @@ def test_every_problem_is_told_at_once_with_its_line(console: Console) -> None:
     lines = result.err.splitlines()
     for part in (
         "TORN_LOG_LEVEL is 'LOUD'",
-        "there is no contract for /faction/news",
+        "there is no contract for /faction/applications",
         "have no key, so none can be told from another",
         "writes the table faction_crimes_slots, as faction_crimes does with other rows",
         "accounts.second: there is no key for it: put one into TORN_API_KEY_SECOND",

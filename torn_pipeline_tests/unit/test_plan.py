@@ -73,9 +73,9 @@ def test_tables_follow_from_path_table_scope_and_mode(tmp_path: Path, endpoint: 
 
 def test_a_path_without_a_contract_is_refused_with_those_there_are(tmp_path: Path) -> None:
     with pytest.raises(
-        ConfigError, match=r"pipeline\.json:.*: endpoints\.x\.path: there is no contract for /faction/news; .*/faction/crimes"
+        ConfigError, match=r"pipeline\.json:.*: endpoints\.x\.path: there is no contract for /faction/applications; .*/faction/crimes"
     ):
-        plan(tmp_path, path="/faction/news")
+        plan(tmp_path, path="/faction/applications")
 
 
 def test_rows_without_a_key_cannot_be_upserted(tmp_path: Path, known: dict[str, Contract]) -> None:
