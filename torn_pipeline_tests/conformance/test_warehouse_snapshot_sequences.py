@@ -10,12 +10,15 @@ from hypothesis import strategies as st
 
 from torn_pipeline.errors import TooManyClosed
 from torn_pipeline.tables.table import StorageMode, histories_of
-from torn_pipeline.warehouse import warehouse_from_url
 from torn_pipeline_tests.conformance.test_warehouse_snapshots import Snapshots, minutes, snapshot
-from torn_pipeline_tests.conformance.warehouse_loads import THINGS, contents, fetch
+from torn_pipeline_tests.conformance.warehouse_loads import OPENERS, THINGS, contents, fetch
+from torn_pipeline_tests.emulator import EXHAUSTIVE
 
 if TYPE_CHECKING:
-    from torn_pipeline.warehouse import Warehouse
+    from collections.abc import Sequence
+
+    from torn_pipeline.landing import Fetch
+    from torn_pipeline.warehouse import Load, Warehouse
 
 HISTORIES = histories_of(THINGS, StorageMode.SNAPSHOT)
 ACCOUNTS = ("default", "friend")
@@ -107,50 +110,68 @@ ops = st.tuples(
 )
 
 
-@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-@given(steps=st.lists(ops, min_size=2, max_size=8))
-def test_any_sequence_of_snapshots_ends_like_the_model(tmp_path_factory: pytest.TempPathFactory, steps: list[Any]) -> None:
-    folder = tmp_path_factory.mktemp("snapshots")
-    warehouse = warehouse_from_url(f"duckdb:///{folder}/warehouse.duckdb", folder)
+EXAMPLES = {"bigquery": 12 if EXHAUSTIVE else 3, "duckdb": 20}
+"""How many sequences are tried; a load into BigQuery's emulator takes a second."""
+REBUILDS = {"bigquery": 6 if EXHAUSTIVE else 1, "duckdb": 8}
+SLOW = [HealthCheck.too_slow]
+
+
+@pytest.mark.parametrize("opener", sorted(OPENERS))
+def test_any_sequence_of_snapshots_ends_like_the_model(tmp_path_factory: pytest.TempPathFactory, opener: str) -> None:
+    @settings(max_examples=EXAMPLES[opener], deadline=None, suppress_health_check=SLOW)
+    @given(steps=st.lists(ops, min_size=2, max_size=8), together=st.booleans())
+    def ends_like_the_model(steps: list[Any], *, together: bool) -> None:
+        with OPENERS[opener](tmp_path_factory.mktemp("snapshots")) as warehouse:
+            check(warehouse, steps, together=together)
+
+    ends_like_the_model()
+
+
+def check(warehouse: Warehouse, steps: list[Any], *, together: bool) -> None:
+    """Load the steps, one by one or all that are taken together, and compare."""
     warehouse.prepare((*THINGS, *HISTORIES), "a run")
-    model = Model()
+    model, loads = Model(), []
     for account, number, version, found, broken, partial, most in steps:
         again = partial and (account, number) in model.loaded
         left = broken - set(found)
         taken = model.load(account, number, version, found, left, partial=again, most=most)
-        one = snapshot(
-            fetch(number, account=account),
-            {thing: name for thing, (name, _) in found.items()},
-            {thing: parts for thing, (_, parts) in found.items()},
-            version=version,
-            broken=sorted(left),
-            partial=again,
-            max_closed=most,
-        )
-        if taken:
+        one = of_things(fetch(number, account=account), found, version=version, broken=sorted(left), partial=again, max_closed=most)
+        if taken and together:
+            loads.append(one)
+        elif taken:
             warehouse.load(one)
-        else:
+        elif not together:
             with pytest.raises(TooManyClosed):
                 warehouse.load(one)
+    if loads:
+        warehouse.load_all(loads)
     assert stored(warehouse) == model.versions()
     assert tables_hold_what_is_open(warehouse, model)
 
 
-@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-@given(steps=st.lists(st.tuples(things, st.sampled_from([0.3, 1.0])), min_size=2, max_size=6))
-def test_a_rebuild_of_any_sequence_gives_the_same_history(tmp_path_factory: pytest.TempPathFactory, steps: list[Any]) -> None:
-    folder = tmp_path_factory.mktemp("snapshots")
-    warehouse = warehouse_from_url(f"duckdb:///{folder}/warehouse.duckdb", folder)
+def of_things(
+    of: Fetch, found: Snapshots, *, version: str = "1", broken: Sequence[int] = (), partial: bool = False, max_closed: float
+) -> Load:
+    """A snapshot of things, each with its name and its parts."""
+    names, parts = {thing: name for thing, (name, _) in found.items()}, {thing: parts for thing, (_, parts) in found.items()}
+    return snapshot(of, names, parts, version=version, broken=broken, partial=partial, max_closed=max_closed)
+
+
+@pytest.mark.parametrize("opener", sorted(OPENERS))
+def test_a_rebuild_of_any_sequence_gives_the_same_history(tmp_path_factory: pytest.TempPathFactory, opener: str) -> None:
+    @settings(max_examples=REBUILDS[opener], deadline=None, suppress_health_check=SLOW)
+    @given(steps=st.lists(st.tuples(things, st.sampled_from([0.3, 1.0])), min_size=2, max_size=6))
+    def gives_the_same_history(steps: list[Any]) -> None:
+        with OPENERS[opener](tmp_path_factory.mktemp("snapshots")) as warehouse:
+            check_rebuild(warehouse, steps)
+
+    gives_the_same_history()
+
+
+def check_rebuild(warehouse: Warehouse, steps: list[Any]) -> None:
+    """Load the steps, then rebuild the tables from them, and compare."""
     warehouse.prepare((*THINGS, *HISTORIES), "a run")
-    loads = [
-        snapshot(
-            fetch(number),
-            {thing: name for thing, (name, _) in found.items()},
-            {thing: parts for thing, (_, parts) in found.items()},
-            max_closed=most,
-        )
-        for number, (found, most) in enumerate(steps)
-    ]
+    loads = [of_things(fetch(number), found, max_closed=most) for number, (found, most) in enumerate(steps)]
     refused = []
     for one in loads:
         try:

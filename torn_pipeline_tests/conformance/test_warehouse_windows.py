@@ -13,25 +13,18 @@ from hypothesis import strategies as st
 
 from torn_pipeline.errors import WarehouseError
 from torn_pipeline.tables.table import StorageMode
-from torn_pipeline.warehouse import warehouse_from_url
-from torn_pipeline_tests.conformance.warehouse_loads import BEGAN, THINGS, contents, fetch, frames
+from torn_pipeline_tests.conformance.warehouse_loads import BEGAN, OPENERS, THINGS, contents, fetch, frames
 from torn_pipeline_tests.conformance.warehouse_loads import load as load_into
+from torn_pipeline_tests.emulator import EXHAUSTIVE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from pathlib import Path
 
     from torn_pipeline.landing import Fetch
     from torn_pipeline.warehouse import Load, Warehouse
 
 REPLACE = StorageMode.REPLACE
 Bounds = tuple[int | None, int | None]
-
-
-@pytest.fixture
-def warehouse(tmp_path: Path) -> Warehouse:
-    """Of those in ``OPENERS``, the one that has time windows."""
-    return warehouse_from_url(f"duckdb:///{tmp_path}/warehouse.duckdb", tmp_path)
 
 
 def at(day: int | None) -> datetime | None:
@@ -192,17 +185,27 @@ windows = st.one_of(
 )
 
 
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-@given(
-    fetches=st.lists(st.tuples(windows, st.sets(st.integers(1, 10))), min_size=2, max_size=5).flatmap(
-        lambda made: st.permutations(list(enumerate(made)))
-    )
+orders = st.lists(st.tuples(windows, st.sets(st.integers(1, 10))), min_size=2, max_size=5).flatmap(
+    lambda made: st.permutations(list(enumerate(made)))
 )
-def test_windows_in_any_order_end_like_those_in_order(
-    tmp_path_factory: pytest.TempPathFactory, fetches: list[tuple[int, tuple[Bounds, set[int]]]]
-) -> None:
-    folder = tmp_path_factory.mktemp("windows")
-    warehouse = warehouse_from_url(f"duckdb:///{folder}/warehouse.duckdb", folder)
+
+EXAMPLES = {"bigquery": 10 if EXHAUSTIVE else 3, "duckdb": 15}
+"""How many orders are tried; a load into BigQuery's emulator takes a second."""
+
+
+@pytest.mark.parametrize("opener", sorted(OPENERS))
+def test_windows_in_any_order_end_like_those_in_order(tmp_path_factory: pytest.TempPathFactory, opener: str) -> None:
+    @settings(max_examples=EXAMPLES[opener], deadline=None, suppress_health_check=[HealthCheck.too_slow])
+    @given(fetches=orders)
+    def end_like_those_in_order(fetches: list[tuple[int, tuple[Bounds, set[int]]]]) -> None:
+        with OPENERS[opener](tmp_path_factory.mktemp("windows")) as warehouse:
+            check(warehouse, fetches)
+
+    end_like_those_in_order()
+
+
+def check(warehouse: Warehouse, fetches: list[tuple[int, tuple[Bounds, set[int]]]]) -> None:
+    """Load fetches in this order, and compare with what their order in time leaves."""
     warehouse.prepare(THINGS, "a run")
     expected: dict[int, int] = {}
     for number, ((after, until), brought) in sorted(fetches):
