@@ -6,7 +6,7 @@ Fields, defaults and what they may hold come from the models; what a field means
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import date, timedelta
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, get_args, get_origin
@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Literal, get_args, get_origin
 from pydantic_core import PydanticUndefined
 
 from torn_pipeline.config.durations import format_duration, parse_delay
-from torn_pipeline.config.models import RETRY_FIELDS, Account, Defaults, Endpoint, PipelineConfig
+from torn_pipeline.config.models import INHERITED, Account, Defaults, Endpoint, PipelineConfig
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -49,10 +49,11 @@ SECTIONS: dict[str, tuple[type[BaseModel], str]] = {
     "endpoints": (Endpoint, "A list, an entry for each path of the API that is fetched."),
 }
 
-RETRY_MEANINGS = {
+ASKING_MEANINGS = {
     "max_retries": "further tries of a call that failed in a way that may pass",
     "retry_delay": "the wait before the first of them; each further one is longer",
     "timeout": "the longest wait for one answer, above zero",
+    "since": "the first day (UTC) of the history that is fetched, of endpoints that can be asked for a time",
 }
 
 MEANINGS: dict[type[BaseModel], dict[str, str]] = {
@@ -61,7 +62,7 @@ MEANINGS: dict[type[BaseModel], dict[str, str]] = {
         "accounts": "see [accounts](#accounts); the one account `default` where it is left out",
         "endpoints": "see [endpoints](#endpoints); at least one",
     },
-    Defaults: RETRY_MEANINGS
+    Defaults: ASKING_MEANINGS
     | {
         "rate_limit": "calls a minute of one account, over all endpoints and processes; above 100 only where the API is on this machine",
         "keep_backups": "how many copies of the whole warehouse, and of each table that was rewritten, stay",
@@ -70,7 +71,7 @@ MEANINGS: dict[type[BaseModel], dict[str, str]] = {
         "name": "stands in every row as `_account`; its key is in `TORN_API_KEY_<NAME>`, that of `default` in `TORN_API_KEY`; "
         "does not end in `file`",
     },
-    Endpoint: RETRY_MEANINGS
+    Endpoint: ASKING_MEANINGS
     | {
         "name": "the name in commands, of the job, and of the table unless `table` says otherwise",
         "path": "section and selection, such as `/faction/crimes`, without an id or a query; [one that has a contract](tables.md)",
@@ -90,7 +91,7 @@ MEANINGS: dict[type[BaseModel], dict[str, str]] = {
     },
 }
 
-RETRY_EXAMPLES = {"max_retries": "5", "retry_delay": "PT10S", "timeout": "PT1M"}
+ASKING_EXAMPLES = {"max_retries": "5", "retry_delay": "PT10S", "timeout": "PT1M", "since": "2024-01-31"}
 
 EXAMPLES: dict[type[BaseModel], dict[str, str]] = {
     PipelineConfig: {
@@ -98,9 +99,9 @@ EXAMPLES: dict[type[BaseModel], dict[str, str]] = {
         "accounts": "[{name: default}, {name: second}]",
         "endpoints": "[{name: faction_basic, path: /faction/basic, frequency: PT12H}]",
     },
-    Defaults: RETRY_EXAMPLES | {"rate_limit": "60", "keep_backups": "7"},
+    Defaults: ASKING_EXAMPLES | {"rate_limit": "60", "keep_backups": "7"},
     Account: {"name": "second"},
-    Endpoint: RETRY_EXAMPLES
+    Endpoint: ASKING_EXAMPLES
     | {
         "name": "faction_crimes",
         "path": "/faction/crimes",
@@ -125,7 +126,7 @@ SPECIAL_DEFAULTS: dict[tuple[type[BaseModel], str], str] = {
     (Endpoint, "params"): "none",
     (Endpoint, "table"): "the `name`",
     (Endpoint, "scope"): "by the section of `path`",
-    **{(Endpoint, field): "that of `defaults`" for field in RETRY_FIELDS},
+    **{(Endpoint, field): "that of `defaults`" for field in INHERITED},
 }
 """Defaults that are not one value."""
 
@@ -139,7 +140,7 @@ def _section(title: str, model: type[BaseModel], about: str) -> Iterator[str]:
     yield f"## {title}\n"
     yield f"{about}\n"
     yield "| field | default | what it may be | meaning | example |\n| --- | --- | --- | --- | --- |"
-    inherited = [name for name in model.model_fields if model is Endpoint and name in RETRY_FIELDS]
+    inherited = [name for name in model.model_fields if model is Endpoint and name in INHERITED]
     for name in [*(name for name in model.model_fields if name not in inherited), *inherited]:
         field = model.model_fields[name]
         cells = (f"`{name}`", _default(model, name, field), _allowed(field), MEANINGS[model][name], f"`{EXAMPLES[model][name]}`")
@@ -160,6 +161,8 @@ def _default(model: type[BaseModel], name: str, field: FieldInfo) -> str:
 def _allowed(field: FieldInfo) -> str:
     """What the model takes, from the type of the field and the limits in it."""
     kind = field.annotation
+    if kind is date:
+        return "a day"
     if kind is timedelta:
         return "a duration" if any(getattr(one, "func", None) is parse_delay for one in field.metadata) else "a duration, whole minutes"
     if kind in {int, float}:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Mapping
 
     from torn_pipeline.config import Endpoint, PipelineConfig
-    from torn_pipeline.tables.contract import Contract
+    from torn_pipeline.tables.contract import Contract, TimeWindow
     from torn_pipeline.tables.table import Table
 
 __all__ = ["EndpointPlan", "plan_of"]
@@ -77,6 +78,27 @@ class EndpointPlan:
             return parts if all(isinstance(part, int | str) and not isinstance(part, bool) for part in parts) else None
 
         return key
+
+    @property
+    def windows(self) -> tuple[TimeWindow, ...]:
+        """The ways to ask for a time window; none where the endpoint, or only its rows without a key, cannot be asked so."""
+        return self.contract.windows if self.key_of else ()
+
+    @property
+    def is_windowed(self) -> bool:
+        """Whether its past can be asked for, day by day."""
+        return len(self.windows) == 1
+
+    @property
+    def late(self) -> timedelta:
+        """How long after its moment a row may still appear."""
+        return max((window.late for window in self.windows), default=timedelta())
+
+    @property
+    def window_column(self) -> str:
+        """The root's column that a time window is about, where there is one."""
+        paths = [tuple(window.fields[0].split(".")) for window in self.windows]
+        return next((column.name for column in self.root.columns if column.role is Role.OWN and column.path in paths), "")
 
     def check_body(self, body: object) -> None:
         """Refuse what is not the endpoint's body.

@@ -4,6 +4,7 @@ Here belongs how a plan becomes assets. Not here: the work they do (``steps``). 
 ``automation`` may import it.
 """
 
-from torn_pipeline.assets.endpoints import endpoint_assets, raw_key, table_key
+from torn_pipeline.assets.endpoints import FULL, endpoint_assets, raw_key, table_key
+from torn_pipeline.assets.partitions import partition_key
 
-__all__ = ["endpoint_assets", "raw_key", "table_key"]
+__all__ = ["FULL", "endpoint_assets", "partition_key", "raw_key", "table_key"]

@@ -5,14 +5,17 @@ Endpoints may share their tables, by ``table:`` in the config; then one definiti
 Dagster looks at the annotations of what it decorates, so they are not postponed here.
 """
 
+import warnings
 from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
 from torn_pipeline.assets.descriptions import API_DOCUMENTATION, column_schema, describe_answer, describe_table
-from torn_pipeline.checks import check_results, check_specs
-from torn_pipeline.errors import UsageError
+from torn_pipeline.assets.partitions import asked_days, partitions_of
+from torn_pipeline.checks import check_results, check_specs, completeness_result
+from torn_pipeline.errors import TooManyQuarantined, UsageError
 from torn_pipeline.resources import PipelineResource, TableLoad, preview_of_answer, table_metadata, told_to_dagster
 
 if TYPE_CHECKING:
@@ -21,7 +24,10 @@ if TYPE_CHECKING:
     from torn_pipeline.steps import Pipeline
     from torn_pipeline.tables.table import Table
 
-__all__ = ["endpoint_assets", "raw_key", "table_key"]
+__all__ = ["FULL", "endpoint_assets", "raw_key", "table_key"]
+
+FULL = "torn/full"
+"""The tag of a run that fetches all that the API has."""
 
 
 def raw_key(endpoint: str) -> dg.AssetKey:
@@ -39,19 +45,16 @@ def endpoint_assets(plans: "Sequence[EndpointPlan]", warehouse: str) -> list[dg.
 
     ``warehouse`` is the kind of the warehouse they are written to, such as ``duckdb``.
     """
-    partitions = _partitions(plans)
-    return [*(_raw_asset(plan, partitions) for plan in plans), _table_assets(plans, warehouse, partitions)]
+    partitions = partitions_of(plans)
+    with warnings.catch_warnings():
+        # That a backfill is one run and not one a day is beta in Dagster, and costs a fraction.
+        warnings.simplefilter("ignore", dg.BetaWarning)
+        return [*(_raw_asset(plan, partitions) for plan in plans), _table_assets(plans, warehouse, partitions)]
 
 
-def _account(plan: "EndpointPlan", context: dg.AssetExecutionContext) -> str:
-    return context.partition_key if context.has_partition_key else plan.endpoint.accounts[0]
-
-
-def _partitions(plans: "Sequence[EndpointPlan]") -> dg.StaticPartitionsDefinition | None:
-    """A partition for each account of any of them: a job's assets must have the same partitions."""
-    if plans[0].is_global:
-        return None
-    return dg.StaticPartitionsDefinition(list(dict.fromkeys(account for plan in plans for account in plan.endpoint.accounts)))
+def _backfill_policy(plan: "EndpointPlan") -> dg.BackfillPolicy | None:
+    """Days that are chosen together are fetched by one run."""
+    return dg.BackfillPolicy.single_run() if plan.is_windowed else None
 
 
 def _owners(plan: "EndpointPlan") -> list[str]:
@@ -66,13 +69,14 @@ def _section(plan: "EndpointPlan") -> str:
     return plan.endpoint.path.split("/")[1]
 
 
-def _raw_asset(plan: "EndpointPlan", partitions: dg.StaticPartitionsDefinition | None) -> dg.AssetsDefinition:
+def _raw_asset(plan: "EndpointPlan", partitions: dg.PartitionsDefinition | None) -> dg.AssetsDefinition:
     endpoint = plan.endpoint
 
     @dg.asset(
         key=raw_key(endpoint.name),
         description=describe_answer(plan),
         partitions_def=partitions,
+        backfill_policy=_backfill_policy(plan),
         group_name="raw",
         kinds={"api", "json"},
         metadata=_request(plan),
@@ -81,18 +85,35 @@ def _raw_asset(plan: "EndpointPlan", partitions: dg.StaticPartitionsDefinition |
         code_version=plan.version,
     )
     def raw(context: dg.AssetExecutionContext, pipeline: PipelineResource) -> dg.MaterializeResult[None]:
-        from torn_pipeline.steps import fetch
-
         with told_to_dagster():
             opened = pipeline.open()
-            account = _account(plan, context)
-            if account not in endpoint.accounts:
-                message = f"the account {account} is not among those of {endpoint.name} in the config; choose the partition of another"
-                raise UsageError(message)
-            fetched = fetch(opened, endpoint.name, account, tell=lambda so_far: _progress(context, so_far))
-        return dg.MaterializeResult(metadata=_fetch_metadata(opened, plan, fetched))
+            fetches = list(_fetches(opened, plan, context))
+        metadata = _fetch_metadata(opened, plan, fetches[-1])
+        return dg.MaterializeResult(metadata=metadata | ({"fetches": len(fetches), "window": _window(fetches)} if plan.is_windowed else {}))
 
     return raw
+
+
+def _fetches(pipeline: "Pipeline", plan: "EndpointPlan", context: dg.AssetExecutionContext) -> "Iterator[Fetch]":
+    """Fetch what the run is for, account by account."""
+    from torn_pipeline.steps import asked_spans, fetch, fetch_span
+
+    endpoint, now = plan.endpoint, datetime.now(UTC).replace(microsecond=0)
+    for account, days in asked_days(plan, context).items():
+        if account not in endpoint.accounts:
+            message = f"the account {account} is not among those of {endpoint.name} in the config; choose the partition of another"
+            raise UsageError(message)
+        if not plan.is_windowed:
+            yield fetch(pipeline, endpoint.name, account, tell=lambda so_far: _progress(context, so_far))
+        for span in asked_spans(pipeline, plan, account, days, now, full=FULL in context.run.tags) if plan.is_windowed else ():
+            context.log.info("%s: after %s up to %s", account, span.after, span.until)
+            yield from fetch_span(pipeline, endpoint.name, account, span, tell=lambda so_far: _progress(context, so_far))
+
+
+def _window(fetches: "Sequence[Fetch]") -> str:
+    """From when to when the rows are that were fetched, for people."""
+    bounds = [(one.window_from, one.window_to) for one in fetches if one.window_from and one.window_to]
+    return f"after {min(after for after, _ in bounds):%Y-%m-%d %H:%M:%S} up to {max(until for _, until in bounds):%Y-%m-%d %H:%M:%S} UTC"
 
 
 def _request(plan: "EndpointPlan") -> dict[str, Any]:
@@ -123,7 +144,7 @@ def _fetch_metadata(pipeline: "Pipeline", plan: "EndpointPlan", fetched: "Fetch"
     }
 
 
-def _table_assets(plans: "Sequence[EndpointPlan]", warehouse: str, partitions: dg.StaticPartitionsDefinition | None) -> dg.AssetsDefinition:
+def _table_assets(plans: "Sequence[EndpointPlan]", warehouse: str, partitions: dg.PartitionsDefinition | None) -> dg.AssetsDefinition:
     first = plans[0]
 
     @dg.multi_asset(
@@ -132,6 +153,7 @@ def _table_assets(plans: "Sequence[EndpointPlan]", warehouse: str, partitions: d
         deps=[raw_key(plan.endpoint.name) for plan in plans],
         check_specs=check_specs(first),
         partitions_def=partitions,
+        backfill_policy=_backfill_policy(first),
     )
     def tables(context: dg.AssetExecutionContext, pipeline: PipelineResource) -> Iterator[dg.Output[Any] | dg.AssetCheckResult]:
         with told_to_dagster():
@@ -140,31 +162,43 @@ def _table_assets(plans: "Sequence[EndpointPlan]", warehouse: str, partitions: d
             for _, earlier in before:
                 _load_aside(opened, earlier, context)
         yield from _load(opened, plan, fetched, context)
+        if plan.is_windowed:
+            yield completeness_result(opened, plan, fetched.account, datetime.now(UTC))
 
     return tables
 
 
 def _landed(pipeline: "Pipeline", plans: "Sequence[EndpointPlan]", context: dg.AssetExecutionContext) -> "list[tuple[EndpointPlan, Fetch]]":
-    """The latest fetch of the endpoint whose job this is, or of each endpoint where somebody asked for the tables; oldest first."""
-    from torn_pipeline.steps import latest_fetch
+    """What the run is to load, oldest first; the assets tell of the last.
+
+    That is the latest fetch of the endpoint whose job this is, or of each endpoint where somebody asked for the tables. Of an
+    endpoint with a history it is every fetch that landed since the last load.
+    """
+    from torn_pipeline.steps import latest_fetch, pending
 
     chosen = [plan for plan in plans if plan.endpoint.name == context.job_name] or list(plans)
     found = []
     for plan in chosen:
-        try:
-            found.append((plan, latest_fetch(pipeline, plan.endpoint.name, _account(plan, context))))
-        except UsageError:
-            if plan is chosen[-1] and not found:
-                raise
+        for account in asked_days(plan, context):
+            waiting = pending(pipeline, plan, account) if plan.is_windowed else []
+            try:
+                found += [(plan, one) for one in waiting or [latest_fetch(pipeline, plan.endpoint.name, account)]]
+            except UsageError:
+                if plan is chosen[-1] and not found:
+                    raise
     return sorted(found, key=lambda one: one[1].fetched_at)
 
 
 def _load_aside(pipeline: "Pipeline", fetched: "Fetch", context: dg.AssetExecutionContext) -> None:
-    """Load what another endpoint has brought for the same tables, before the newest, of which the assets tell."""
+    """Load what came before the newest fetch, of which the assets tell; one that is refused does not keep the others back."""
     from torn_pipeline.steps import load, validate
 
     with validate(pipeline, fetched) as prepared:
-        receipt = load(pipeline, fetched, prepared, run_id=context.run.run_id)
+        try:
+            receipt = load(pipeline, fetched, prepared, run_id=context.run.run_id)
+        except TooManyQuarantined as error:
+            context.log.error("%s", error)  # noqa: TRY400 - one sentence for people
+            return
     context.log.info("%s: %s", fetched.endpoint, receipt.skipped or f"fetch {fetched.fetch_id} is loaded")
 
 

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections import Counter
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
-from torn_pipeline.assets import raw_key, table_key
+from torn_pipeline.assets import FULL, partition_key, raw_key, table_key
 from torn_pipeline.errors import ConfigError
 from torn_pipeline.ops.summary import AssetOutcome, Checks, RunOutcome
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+    from datetime import date
     from pathlib import Path
 
     from torn_pipeline.plan import EndpointPlan
@@ -52,16 +54,20 @@ def run_endpoint(
     instance: dg.DagsterInstance,
     plan: EndpointPlan,
     account: str,
+    day: date | None = None,
     *,
+    full: bool = False,
     verbose: bool = False,
 ) -> RunOutcome:
     """Run the job of an endpoint for one account; a failure is told in the outcome, Ctrl-C goes through.
 
+    Of an endpoint with a history it is for a day (UTC), today unless given, or with ``full`` for all that the API has.
     ``verbose`` lets Dagster log to stderr, tracebacks included.
     """
     result = definitions.resolve_job_def(plan.endpoint.name).execute_in_process(
         instance=instance,
-        partition_key=None if plan.is_global else account,
+        partition_key=partition_key(plan, account, day or datetime.now(UTC).date()),
+        tags={FULL: "true"} if full else None,
         raise_on_error=False,
         run_config={"loggers": {"console": {"config": {"log_level": _LOUD if verbose else _QUIET}}}},
     )

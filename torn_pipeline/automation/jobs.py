@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import UTC
 from typing import TYPE_CHECKING
 
 import dagster as dg
 
-from torn_pipeline.assets import raw_key, table_key
+from torn_pipeline.assets import partition_key, raw_key, table_key
 from torn_pipeline.errors import Transient
 
 if TYPE_CHECKING:
@@ -44,7 +45,6 @@ def endpoint_job(plan: EndpointPlan) -> UnresolvedAssetJobDefinition:
 
 def endpoint_schedule(plan: EndpointPlan, job: UnresolvedAssetJobDefinition) -> dg.ScheduleDefinition:
     """The schedule of an endpoint: every ``frequency`` from midnight UTC, one run an account, so that none harms another."""
-    accounts: list[str | None] = [None] if plan.is_global else list(plan.endpoint.accounts)
 
     @dg.schedule(
         name=f"{plan.endpoint.name}_schedule",
@@ -55,8 +55,12 @@ def endpoint_schedule(plan: EndpointPlan, job: UnresolvedAssetJobDefinition) -> 
         description=f"{plan.endpoint.path} for {', '.join(plan.endpoint.accounts)}.",
     )
     def schedule(context: dg.ScheduleEvaluationContext) -> Iterator[dg.RunRequest]:
-        for account in accounts:
-            run_key = f"{context.scheduled_execution_time.isoformat()}|{account or ''}"
-            yield dg.RunRequest(run_key=run_key, partition_key=account, tags={"dagster/max_retries": _RUN_RETRIES})
+        moment = context.scheduled_execution_time
+        for account in plan.endpoint.accounts:
+            yield dg.RunRequest(
+                run_key=f"{moment.isoformat()}|{'' if plan.is_global else account}",
+                partition_key=partition_key(plan, account, moment.astimezone(UTC).date()),
+                tags={"dagster/max_retries": _RUN_RETRIES},
+            )
 
     return schedule

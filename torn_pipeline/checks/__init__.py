@@ -4,6 +4,7 @@ Here belongs how findings become check results. Not here: what is found (``quali
 import it.
 """
 
+from torn_pipeline.checks.completeness import completeness_result
 from torn_pipeline.checks.validation import check_results, check_specs
 
-__all__ = ["check_results", "check_specs"]
+__all__ = ["check_results", "check_specs", "completeness_result"]

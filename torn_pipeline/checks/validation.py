@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import dagster as dg
 
+from torn_pipeline.checks.completeness import completeness_spec
 from torn_pipeline.tables.findings import Finding, Kind
 
 if TYPE_CHECKING:
@@ -46,12 +47,13 @@ _REPORTED = {CONTRACT: set(Kind) - {Kind.RULE, Kind.REPEATED}, RULES: {Kind.RULE
 
 
 def check_specs(plan: EndpointPlan) -> list[dg.AssetCheckSpec]:
-    """Both checks of each table."""
-    return [
+    """Both checks of each table, and that of completeness where the endpoint has a history."""
+    of_tables = [
         dg.AssetCheckSpec(name=name, asset=dg.AssetKey(["torn", table.name]), description=about)
         for table in plan.tables
         for name, about in ((CONTRACT, _ABOUT[CONTRACT]), (RULES, f"{_ABOUT[RULES]}\n{_listed(plan, table)}"))
     ]
+    return [*of_tables, completeness_spec(plan)] if plan.is_windowed else of_tables
 
 
 def check_results(plan: EndpointPlan, fetched: Fetch, prepared: Prepared) -> Iterator[dg.AssetCheckResult]:

@@ -12,6 +12,7 @@ from torn_pipeline.cli.accounts import rename_account
 from torn_pipeline.cli.backup import backup, restore
 from torn_pipeline.cli.check import check
 from torn_pipeline.cli.demo import demo
+from torn_pipeline.cli.history import backfill, gaps
 from torn_pipeline.cli.import_config import import_config
 from torn_pipeline.cli.materialize import materialize
 from torn_pipeline.cli.options import Group
@@ -46,11 +47,13 @@ def torn_pipeline() -> None:
 
 
 COMMANDS = (
+    backfill,
     backup,
     check,
     demo,
     export,
     fetch,
+    gaps,
     import_config,
     load,
     materialize,

@@ -15,9 +15,9 @@ from torn_pipeline.ops.summary import HEAD, summary_rows
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from torn_pipeline.cli.selection import Run
     from torn_pipeline.cli.session import Session
     from torn_pipeline.ops.summary import RunOutcome
-    from torn_pipeline.plan import EndpointPlan
     from torn_pipeline.settings import Settings
 
 __all__ = ["CHECKOUT", "materialize", "run_all", "tell_outcomes"]
@@ -28,11 +28,11 @@ CHECKOUT = Path(torn_pipeline.__file__).parents[1]
 
 @click.command(cls=Command)
 @click.argument("names", metavar="[NAME]...", nargs=-1)
-@click.option("--partition", metavar="KEY", help="Only this partition, which is an account.")
-@click.option("--full", is_flag=True, help="Fetch all that the API has. So far every fetch does, so this changes nothing yet.")
+@click.option("--partition", metavar="KEY", help="Only this partition: an account, or one and a day, such as default|2026-04-29.")
+@click.option("--full", is_flag=True, help="Fetch all that the API has, not only what is new since the last complete fetch.")
 @set_option
 @click.pass_obj
-def materialize(session: Session, *, names: Sequence[str], partition: str | None, full: bool, overrides: Sequence[str]) -> int:  # noqa: ARG001 - `full` is part of the interface, and what every fetch is
+def materialize(session: Session, *, names: Sequence[str], partition: str | None, full: bool, overrides: Sequence[str]) -> int:
     """Fetch, check and load endpoints through Dagster.
 
     NAME is an endpoint or one of its tables; without a name all enabled endpoints are run. Each endpoint and account is a
@@ -42,15 +42,15 @@ def materialize(session: Session, *, names: Sequence[str], partition: str | None
 
     pipeline = open_pipeline(session.settings(), overrides)
     runs = chosen_runs(pipeline, names, partition)
-    for plan, account in runs:
-        check_mode(pipeline, plan)
-        refuse_renamed(pipeline, plan.endpoint.name, account)
-    outcomes = run_all(session, pipeline.settings, runs, overrides)
+    for run in runs:
+        check_mode(pipeline, run.plan)
+        refuse_renamed(pipeline, run.plan.endpoint.name, run.account)
+    outcomes = run_all(session, pipeline.settings, runs, overrides, full=full)
     return tell_outcomes(session, outcomes)
 
 
 def run_all(
-    session: Session, settings: Settings, runs: Sequence[tuple[EndpointPlan, str]], overrides: Sequence[str] = ()
+    session: Session, settings: Settings, runs: Sequence[Run], overrides: Sequence[str] = (), *, full: bool = False
 ) -> list[RunOutcome]:
     """Run each endpoint for its account, one after the other, on the Dagster instance of the settings."""
     from torn_pipeline.automation.in_process import dagster_instance, run_endpoint
@@ -60,9 +60,9 @@ def run_all(
     definitions = build_defs(settings, overrides=overrides)
     outcomes = []
     with dagster_instance(settings.dagster_home, CHECKOUT / "dagster.yaml") as instance, session.progress(len(runs), "starting") as begin:
-        for plan, account in runs:
+        for plan, account, day in runs:
             begin(f"{plan.endpoint.name} for {account}")
-            outcomes.append(run_endpoint(definitions, instance, plan, account, verbose=verbose))
+            outcomes.append(run_endpoint(definitions, instance, plan, account, day, full=full, verbose=verbose))
     return outcomes
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from datetime import UTC, date, datetime
+from typing import TYPE_CHECKING, NamedTuple
 
 from torn_pipeline.errors import UsageError
 
@@ -12,7 +13,7 @@ if TYPE_CHECKING:
     from torn_pipeline.plan import EndpointPlan
     from torn_pipeline.steps import Pipeline
 
-__all__ = ["chosen_accounts", "chosen_plans", "chosen_runs"]
+__all__ = ["Run", "chosen_accounts", "chosen_plans", "chosen_runs"]
 
 
 def chosen_plans(pipeline: Pipeline, names: Sequence[str]) -> list[EndpointPlan]:
@@ -52,19 +53,50 @@ def chosen_accounts(plan: EndpointPlan, account: str | None) -> tuple[str, ...]:
     return (account,)
 
 
-def chosen_runs(pipeline: Pipeline, names: Sequence[str], partition: str | None) -> list[tuple[EndpointPlan, str]]:
-    """Each endpoint with each account to run it for; ``partition`` is an account, and global endpoints have none.
+class Run(NamedTuple):
+    """One endpoint with the account to run it for, and the day (UTC) where one is asked for."""
+
+    plan: EndpointPlan
+    account: str
+    day: date | None = None
+
+
+def chosen_runs(pipeline: Pipeline, names: Sequence[str], partition: str | None) -> list[Run]:
+    """Each endpoint with each account to run it for.
+
+    ``partition`` is an account, of endpoints with a history also one and a day (``default|2026-04-29``); global endpoints
+    have no account in it.
 
     Raises:
         UsageError: when there is no such endpoint, or no such partition of it.
     """
     plans = chosen_plans(pipeline, names)
     if partition is None:
-        return [(plan, account) for plan in plans for account in plan.endpoint.accounts]
-    runs = [(plan, partition) for plan in plans if not plan.is_global and partition in plan.endpoint.accounts]
-    known = sorted({account for plan in plans if not plan.is_global for account in plan.endpoint.accounts})
-    if partition not in known:
-        there = f"the partitions are {', '.join(known)}" if known else "it has none, as its rows belong to no account"
-        message = f"there is no partition {partition!r} of {', '.join(plan.endpoint.name for plan in plans)}; {there}"
-        raise UsageError(message)
-    return runs
+        return [Run(plan, account) for plan in plans for account in plan.endpoint.accounts]
+    runs = [run for plan in plans if (run := _run_of(plan, partition))]
+    if runs:
+        return runs
+    accounts = sorted({account for plan in plans if not plan.is_global for account in plan.endpoint.accounts})
+    there = f"the partitions are {', '.join(accounts)}" if accounts else "it has none, as its rows belong to no account"
+    if any(plan.is_windowed for plan in plans):
+        there += f", and of each day since {min(plan.endpoint.since for plan in plans if plan.is_windowed)} such as default|2026-04-29"
+    message = f"there is no partition {partition!r} of {', '.join(plan.endpoint.name for plan in plans)}; {there}"
+    raise UsageError(message)
+
+
+def _run_of(plan: EndpointPlan, partition: str) -> Run | None:
+    """The run of an endpoint for a partition, if it has that."""
+    account, has_day, day = partition.partition("|") if not plan.is_global else (plan.endpoint.accounts[0], "|", partition)
+    if account not in plan.endpoint.accounts:
+        return None
+    if not has_day:
+        return Run(plan, account)
+    found = _day(day) if plan.is_windowed else None
+    return Run(plan, account, found) if found and plan.endpoint.since <= found <= datetime.now(UTC).date() else None
+
+
+def _day(text: str) -> date | None:
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        return None

@@ -134,8 +134,7 @@ def fetch(session: Session, **options: Unpack[_Options]) -> int:
 
     With --limit it stops once so many rows came; such a fetch is not complete and is never loaded.
     """
-    from torn_pipeline.steps import fetch as fetch_step
-    from torn_pipeline.steps import land_file
+    from torn_pipeline.steps import fetch_new, land_file
 
     with _asked(session, options) as asked:
         if asked.dry_run:
@@ -143,11 +142,10 @@ def fetch(session: Session, **options: Unpack[_Options]) -> int:
         fetches: list[Fetch] = []
 
         def work(account: str) -> None:
-            endpoint = asked.plan.endpoint.name
             if asked.file is None:
-                fetches.append(fetch_step(asked.pipeline, endpoint, account, limit=asked.limit))
+                fetches.extend(fetch_new(asked.pipeline, asked.plan, account, limit=asked.limit))
             else:
-                fetches.append(land_file(asked.pipeline, endpoint, account, asked.file))
+                fetches.append(land_file(asked.pipeline, asked.plan.endpoint.name, account, asked.file))
 
         status = asked.each_account(work)
         if fetches:

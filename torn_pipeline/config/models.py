@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from datetime import timedelta
+from datetime import date, timedelta
 from enum import StrEnum
 from typing import Annotated, Literal
 
@@ -32,7 +32,7 @@ SCOPES: dict[str, Literal["account", "global"]] = {
     **dict.fromkeys(("torn", "market", "racing", "forum"), "global"),
 }
 PAGING = frozenset({"limit", "offset", "from", "to", "sort"})
-RETRY_FIELDS = ("max_retries", "retry_delay", "timeout")
+INHERITED = ("max_retries", "retry_delay", "timeout", "since")
 
 
 class StorageMode(StrEnum):
@@ -60,25 +60,39 @@ def _param(value: object) -> object:
     return str(value) if isinstance(value, int | float) else value
 
 
+def _day(value: object) -> object:
+    """A day as YAML has it, or in quotes."""
+    if isinstance(value, str):
+        try:
+            return date.fromisoformat(value)
+        except ValueError as error:
+            message = f"{value!r} is no day: write for example 2024-01-31"
+            raise ValueError(message) from error
+    return value
+
+
 Name = Annotated[str, Field(pattern=NAME)]
 Period = Annotated[timedelta, BeforeValidator(_period)]
 Delay = Annotated[timedelta, BeforeValidator(parse_delay)]
 Param = Annotated[str, BeforeValidator(_param)]
+Day = Annotated[date, BeforeValidator(_day)]
 
 
 class _Model(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
 
-class _Retry(_Model):
-    """How one call is made: given for all endpoints in ``defaults``, for one in the endpoint itself.
+class _Asking(_Model):
+    """How the API is asked: given for all endpoints in ``defaults``, for one in the endpoint itself.
 
-    ``retry_delay`` is the wait before the first retry, ``timeout`` the longest wait for an answer.
+    ``retry_delay`` is the wait before the first retry, ``timeout`` the longest wait for an answer. ``since`` is the first
+    day (UTC) of the history that is fetched of endpoints that have one.
     """
 
     max_retries: int = Field(default=3, ge=0, le=20)
     retry_delay: Delay = timedelta(seconds=5)
     timeout: Delay = timedelta(seconds=30)
+    since: Day = date(2020, 1, 1)
 
     @field_validator("timeout")
     @classmethod
@@ -89,7 +103,7 @@ class _Retry(_Model):
         return timeout
 
 
-class Defaults(_Retry):
+class Defaults(_Asking):
     """What holds for every endpoint that does not say otherwise.
 
     ``rate_limit`` is the calls a minute of one account, over all endpoints and processes. ``keep_backups`` is how many
@@ -114,11 +128,11 @@ class Account(_Model):
         return name
 
 
-class Endpoint(_Retry):
+class Endpoint(_Asking):
     """What is fetched from one path of the API, how often, and how it is kept.
 
     Within a :class:`PipelineConfig` nothing is left open: ``accounts`` are the names of those it is fetched
-    with (one for a global endpoint), ``table`` is the root table's name, ``scope`` is set, and the retry
+    with (one for a global endpoint), ``table`` is the root table's name, ``scope`` is set, and the inherited
     fields hold the file's defaults where the endpoint has none of its own. ``frequency`` divides a day into
     whole minutes. ``max_quarantined`` is a share of a fetch's roots, ``max_closed`` of the rows that a snapshot
     finds and may be without, both from 0 to 1.
@@ -176,7 +190,7 @@ class Endpoint(_Retry):
         """This endpoint with everything filled in that it leaves to the file or to its path."""
         scope = self.scope or SCOPES.get(self.path.split("/")[1], "account")
         chosen = self.accounts or accounts
-        left_out = {name: getattr(defaults, name) for name in RETRY_FIELDS if name not in self.model_fields_set}
+        left_out = {name: getattr(defaults, name) for name in INHERITED if name not in self.model_fields_set}
         filled = {
             "scope": scope,
             "accounts": chosen[:1] if scope == "global" else chosen,

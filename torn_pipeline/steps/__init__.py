@@ -17,7 +17,7 @@ from torn_pipeline.steps.replaying import Outcome, landed_fetches, rebuild, repl
 from torn_pipeline.steps.retrying import Retried, retry
 from torn_pipeline.steps.shaping import apply_changes, roll_back, schema_changes, schema_versions
 from torn_pipeline.steps.states import EndpointState, states, stored_columns
-from torn_pipeline.steps.upkeep import maintained
+from torn_pipeline.steps.windows import asked_spans, complete, due, fetch_new, fetch_span, fill, missing, pending, refuse_without_windows
 
 __all__ = [
     "EndpointState",
@@ -25,23 +25,31 @@ __all__ = [
     "Pipeline",
     "Retried",
     "apply_changes",
+    "asked_spans",
     "back_up",
     "backups",
     "broken_references",
     "check_limit",
     "check_mode",
+    "complete",
+    "due",
     "fetch",
+    "fetch_new",
+    "fetch_span",
+    "fill",
     "land_file",
     "landed_fetches",
     "latest_fetch",
     "load",
     "load_of",
-    "maintained",
+    "missing",
     "normalize",
     "open_pipeline",
+    "pending",
     "read_file",
     "rebuild",
     "refuse_renamed",
+    "refuse_without_windows",
     "rename_account",
     "replay",
     "restore",

@@ -9,13 +9,13 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import orjson
-from stamina.instrumentation import set_on_retry_hooks
 
 from torn_pipeline.errors import BodyRefused, PipelineError, UsageError
 from torn_pipeline.landing import Fetch, Page, new_fetch_id
 from torn_pipeline.steps.accounts import refuse_renamed
+from torn_pipeline.steps.asking import client_of
 from torn_pipeline.tables.normalise import Body
-from torn_pipeline.torn import Listing, Quota, TornClient, fetch_list
+from torn_pipeline.torn import Listing, TornClient, WindowReading, fetch_list
 from torn_pipeline.torn.codes import error_said
 
 if TYPE_CHECKING:
@@ -23,17 +23,23 @@ if TYPE_CHECKING:
 
     from torn_pipeline.plan import EndpointPlan
     from torn_pipeline.steps.context import Pipeline, Tell
+    from torn_pipeline.torn import Span
 
 __all__ = ["fetch", "land_file", "read_file"]
 
 _log = logging.getLogger(__name__)
 
+_MOST_PAGES = 50  # of one fetch of a time window: what a failure costs at most, and what is held in memory
 
-def fetch(pipeline: Pipeline, endpoint: str, account: str, *, limit: int | None = None, tell: Tell | None = None) -> Fetch:
+
+def fetch(
+    pipeline: Pipeline, endpoint: str, account: str, *, span: Span | None = None, limit: int | None = None, tell: Tell | None = None
+) -> Fetch:
     """Ask the API for an endpoint, all pages, and land every response as received.
 
-    With ``limit`` it stops once so many rows came; such a fetch is not complete. ``tell`` hears of the
-    fetch as it stands after each page.
+    Of an endpoint with a history the rows of the time ``span`` are asked for; where they are many, the fetch ends earlier, at
+    its ``window_to``. With ``limit`` it stops once so many rows came; such a fetch is not complete. ``tell`` hears of the fetch
+    as it stands after each page.
 
     Raises:
         ConfigError: when the account is one that fetched under another name before.
@@ -42,10 +48,13 @@ def fetch(pipeline: Pipeline, endpoint: str, account: str, *, limit: int | None 
     plan = pipeline.plan(endpoint)
     began = replace(_begin(plan, account), key_id=pipeline.settings.key_id(account))
     refuse_renamed(pipeline, endpoint, account)
-    fetched = began
+    fetched, reading = began, None
     try:
-        with closing(_client(pipeline, plan, account)) as client:
-            for page in fetch_list(client, plan.endpoint.path, plan.endpoint.params, _listing(plan)):
+        with closing(client_of(pipeline, plan, account)) as client:
+            if span is not None:
+                reading = _window_reading(client, plan, span)
+            path, params = plan.endpoint.path, plan.endpoint.params
+            for page in reading.pages() if reading else fetch_list(client, path, params, _listing(plan)):
                 fetched = began if page.number == 0 else fetched
                 fetched = _with_page(pipeline, fetched, page.answer.content, page.answer.url, page.answer.received_at, page.rows)
                 fetched = replace(fetched, repeated=fetched.repeated + page.repeated)
@@ -56,6 +65,8 @@ def fetch(pipeline: Pipeline, endpoint: str, account: str, *, limit: int | None 
     except PipelineError as error:
         _end(pipeline, fetched, error=str(error))
         raise
+    if reading:
+        fetched = replace(fetched, window_from=reading.span.after, window_to=reading.reached)
     return _end(pipeline, replace(fetched, complete=True))
 
 
@@ -113,22 +124,9 @@ def read_body(plan: EndpointPlan, file: Path) -> bytes:
     return content
 
 
-def _client(pipeline: Pipeline, plan: EndpointPlan, account: str) -> TornClient:
-    settings, endpoint = pipeline.settings, plan.endpoint
-    timeout = endpoint.timeout.total_seconds()
-    settings.data_dir.mkdir(parents=True, exist_ok=True)
-    # The client tells of every retry itself; stamina's own hooks would write to stdout, among the data.
-    set_on_retry_hooks(())
-    quota = Quota(settings.data_dir / "quota.sqlite", pipeline.config.defaults.rate_limit, settings.rate_window, hold=timeout)
-    return TornClient(
-        settings.api_url,
-        keys=settings.keys.get(account, ()),
-        account=account,
-        quota=quota,
-        timeout=timeout,
-        max_retries=endpoint.max_retries,
-        retry_delay=endpoint.retry_delay.total_seconds(),
-    )
+def _window_reading(client: TornClient, plan: EndpointPlan, span: Span) -> WindowReading:
+    (window,) = plan.windows
+    return WindowReading(client, plan.endpoint.path, plan.endpoint.params, _listing(plan), window, span, _MOST_PAGES)
 
 
 def _listing(plan: EndpointPlan) -> Listing:

@@ -99,6 +99,7 @@ def load_of(plan: EndpointPlan, fetched: Fetch, prepared: Prepared, run_id: str)
         quarantined=[as_quarantined(rejected) for rejected in prepared.rejected],
         run_id=run_id,
         max_closed=plan.endpoint.max_closed,
+        window_column=plan.window_column,
     )
 
 

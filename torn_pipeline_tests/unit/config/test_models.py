@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import TYPE_CHECKING
 
 import pytest
@@ -56,6 +56,7 @@ def test_a_name_a_path_and_a_frequency_are_enough(tmp_path: Path) -> None:
         "max_retries": 3,
         "retry_delay": timedelta(seconds=5),
         "timeout": timedelta(seconds=30),
+        "since": date(2020, 1, 1),
     }
     assert endpoint.crons == ("0 */12 * * *",)
 

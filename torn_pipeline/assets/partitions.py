@@ -1,0 +1,45 @@
+"""Partitions: an account's, and of endpoints with a history each day of it, such as ``default|2026-04-29``."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import TYPE_CHECKING
+
+import dagster as dg
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from torn_pipeline.plan import EndpointPlan
+
+__all__ = ["asked_days", "partition_key", "partitions_of"]
+
+_SEPARATOR = "|"
+
+
+def partitions_of(plans: Sequence[EndpointPlan]) -> dg.PartitionsDefinition | None:
+    """The partitions of endpoints with the same tables: a job's assets must all have the same. ``None``: there is but one."""
+    accounts = dg.StaticPartitionsDefinition(list(dict.fromkeys(account for plan in plans for account in plan.endpoint.accounts)))
+    first = plans[0]
+    if not first.is_windowed:
+        return None if first.is_global else accounts
+    # The day that has not ended yet has a partition too.
+    days = dg.DailyPartitionsDefinition(start_date=min(plan.endpoint.since for plan in plans).isoformat(), end_offset=1)
+    return days if first.is_global else dg.MultiPartitionsDefinition({"account": accounts, "day": days})
+
+
+def partition_key(plan: EndpointPlan, account: str, day: date) -> str | None:
+    """The partition of an account on a day (UTC); ``None`` where the endpoint has none."""
+    parts = ([] if plan.is_global else [account]) + ([day.isoformat()] if plan.is_windowed else [])
+    return _SEPARATOR.join(parts) or None
+
+
+def asked_days(plan: EndpointPlan, context: dg.AssetExecutionContext) -> dict[str, list[date]]:
+    """The accounts that a run is for, each with its days; without days where the endpoint has no history."""
+    if not context.has_partition_key and not context.has_partition_key_range:
+        return {plan.endpoint.accounts[0]: []}
+    found: dict[str, list[date]] = {}
+    for key in context.partition_keys:
+        account, _, day = str(key).rpartition(_SEPARATOR) if plan.is_windowed else (str(key), "", "")
+        found.setdefault(account or plan.endpoint.accounts[0], []).extend([date.fromisoformat(day)] if day else [])
+    return found

@@ -1,0 +1,51 @@
+"""The check ``completeness`` of endpoints with a history: which days lack something."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import dagster as dg
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from torn_pipeline.plan import EndpointPlan
+    from torn_pipeline.steps import Pipeline
+
+__all__ = ["COMPLETENESS", "completeness_result", "completeness_spec"]
+
+COMPLETENESS = "completeness"
+_SHOWN = 100  # gaps a result lists
+_ABOUT = """\
+Is every row of the endpoint's history here? What is complete is told by what was fetched and loaded, not by the colours of partitions.
+
+- **Passed**: yes, from `since` in the config up to the time from which rows may still come.
+- **Warning**: not in the times listed below. `torn-pipeline gaps {name} --fill` fetches them, or choose their days here and \
+materialize them.
+"""
+
+
+def completeness_spec(plan: EndpointPlan) -> dg.AssetCheckSpec:
+    """The check of the endpoint's root table."""
+    about = _ABOUT.format(name=plan.endpoint.name)
+    return dg.AssetCheckSpec(name=COMPLETENESS, asset=dg.AssetKey(["torn", plan.root.name]), description=about)
+
+
+def completeness_result(pipeline: Pipeline, plan: EndpointPlan, account: str, now: datetime) -> dg.AssetCheckResult:
+    """What is missing of an account's history at ``now``."""
+    from torn_pipeline.steps import missing
+    from torn_pipeline.torn import days_of  # noqa: PLC0415 - definitions do without
+
+    since = plan.endpoint.since
+    gaps = missing(pipeline, plan, account, since, now.date(), now=now)
+    days = {day for gap in gaps for day in days_of(gap)}
+    rows = [dg.TableRecord({"after": f"{gap.after:%Y-%m-%d %H:%M:%S}", "up to": f"{gap.until:%Y-%m-%d %H:%M:%S}"}) for gap in gaps[:_SHOWN]]
+    metadata: dict[str, str | int | dg.TableMetadataValue] = {"account": account, "since": since.isoformat(), "days_missing": len(days)}
+    return dg.AssetCheckResult(
+        asset_key=dg.AssetKey(["torn", plan.root.name]),
+        check_name=COMPLETENESS,
+        passed=not gaps,
+        severity=dg.AssetCheckSeverity.WARN,
+        description=f"{len(days)} days of {account} lack something, the first {min(days)}, the last {max(days)}" if days else None,
+        metadata=metadata | ({"gaps": dg.MetadataValue.table(rows)} if rows else {}),
+    )

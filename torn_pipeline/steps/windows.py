@@ -1,0 +1,158 @@
+"""Time windows of endpoints with a history: what of it is complete, what is missing, and fetching it.
+
+A fetch of a window proves that all of its rows came, up to the moment it reached. Rows may come late, so what it proves ends,
+for good, so long before the fetch began; the next fetch begins there. What is complete is read from what was loaded,
+never from Dagster.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+from torn_pipeline.errors import TooManyQuarantined, UsageError
+from torn_pipeline.steps.fetching import fetch
+from torn_pipeline.steps.loading import load
+from torn_pipeline.steps.preparing import validate
+from torn_pipeline.torn import Span, day_span, merged, without
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from datetime import date
+
+    from torn_pipeline.landing import Fetch
+    from torn_pipeline.plan import EndpointPlan
+    from torn_pipeline.steps.context import Pipeline, Tell
+    from torn_pipeline.steps.replaying import Outcome
+
+__all__ = ["asked_spans", "complete", "due", "fetch_new", "fetch_span", "fill", "missing", "pending", "refuse_without_windows"]
+
+
+def refuse_without_windows(plan: EndpointPlan) -> None:
+    """Refuse to look for the past of an endpoint that only knows how things are now.
+
+    Raises:
+        UsageError: always, for one.
+    """
+    if not plan.is_windowed:
+        message = f"{plan.endpoint.name} ({plan.endpoint.path}) cannot be asked for a time: it tells only how things are now"
+        raise UsageError(message)
+
+
+def complete(pipeline: Pipeline, plan: EndpointPlan, account: str) -> list[Span]:
+    """The time of which every row is loaded, in order."""
+    known = pipeline.warehouse.fetches(plan.endpoint.name)
+    if known.is_empty():
+        return []
+    loaded = _loaded(pipeline, plan)
+    own = [row for row in known.to_dicts() if row["complete"] and row["account"] == account and row["_fetch_id"] in loaded]
+    return merged(filter(None, (_proven(plan, row["window_from"], row["window_to"], row["started"]) for row in own)))
+
+
+def pending(pipeline: Pipeline, plan: EndpointPlan, account: str) -> list[Fetch]:
+    """What has landed since the last load, or before the first one, and is not loaded; oldest first."""
+    known = pipeline.warehouse.fetches(plan.endpoint.name)
+    loaded = set() if known.is_empty() else _loaded(pipeline, plan)
+    began = [row["started"] for row in known.to_dicts() if row["account"] == account and row["_fetch_id"] in loaded]
+    since = max(began).date() if began else None
+    return [one for one in pipeline.landing.fetches(plan.endpoint.name, account=account, since=since) if one.fetch_id not in loaded]
+
+
+def due(pipeline: Pipeline, plan: EndpointPlan, account: str, now: datetime) -> Span:
+    """What is new at ``now``: since the newest row that is proven, loaded or only landed; the first time all there is."""
+    known = complete(pipeline, plan, account)
+    landed = filter(None, (_proven(plan, one.window_from, one.window_to, one.fetched_at) for one in pending(pipeline, plan, account)))
+    reached = max((span.until for span in [*known, *landed]), default=day_span(plan.endpoint.since).after)
+    return Span(min(reached, now - timedelta(seconds=1)), now)
+
+
+def asked_spans(
+    pipeline: Pipeline, plan: EndpointPlan, account: str, days: Iterable[date], now: datetime, *, full: bool = False
+) -> list[Span]:
+    """What to fetch for some days (UTC) at ``now``: of today what is new, of days before it all; with ``full`` all there is."""
+    if full:
+        return [Span(day_span(plan.endpoint.since).after, now)]
+    today, wanted = now.date(), set(days)
+    new = [due(pipeline, plan, account, now)] if today in wanted else []
+    return merged([*(day_span(day) for day in wanted if day < today), *new])
+
+
+def missing(pipeline: Pipeline, plan: EndpointPlan, account: str, since: date, until: date, *, now: datetime) -> list[Span]:
+    """What is not complete of the days from one to another, as far as it could be at ``now``; the next fetch's share is not missing."""
+    days = day_span(since, until)
+    newest = now - plan.late
+    end = min(days.until, newest)
+    gaps = without(Span(days.after, end), complete(pipeline, plan, account)) if days.after < end else []
+    return [gap for gap in gaps if gap.until < newest or gap.until - gap.after > plan.endpoint.frequency]
+
+
+def fetch_new(
+    pipeline: Pipeline, plan: EndpointPlan, account: str, *, limit: int | None = None, tell: Tell | None = None
+) -> Iterator[Fetch]:
+    """Fetch what is new of an endpoint with a history, all there is of another.
+
+    Raises:
+        PipelineError: as :func:`fetch`.
+    """
+    endpoint = plan.endpoint.name
+    now = datetime.now(UTC).replace(microsecond=0)
+    span = due(pipeline, plan, account, now) if plan.is_windowed else None
+    if span is None or limit is not None:
+        yield fetch(pipeline, endpoint, account, span=span, limit=limit, tell=tell)
+    else:
+        yield from fetch_span(pipeline, endpoint, account, span, tell=tell)
+
+
+def fetch_span(pipeline: Pipeline, endpoint: str, account: str, span: Span, *, tell: Tell | None = None) -> Iterator[Fetch]:
+    """Fetch a time window, in as many fetches as it takes; each is landed and complete when it is yielded.
+
+    Raises:
+        PipelineError: as :func:`fetch`; the fetches before it stay landed.
+    """
+    reached: datetime | None = span.after
+    while reached is not None and reached < span.until:
+        fetched = fetch(pipeline, endpoint, account, span=Span(reached, span.until), tell=tell)
+        yield fetched
+        reached = fetched.window_to
+
+
+def fill(
+    pipeline: Pipeline, plan: EndpointPlan, account: str, spans: Iterable[Span], *, run_id: str = "", tell: Tell | None = None
+) -> Iterator[tuple[Fetch, Outcome]]:
+    """Load what is missing, from the landing where it lies there, else from the API; yields each fetch as it is loaded.
+
+    Raises:
+        PipelineError: as :func:`fetch` and :func:`load`; what was loaded before stays, and is not fetched again the next time.
+    """
+    left = merged(spans)
+    for landed in list(pipeline.landing.fetches(plan.endpoint.name, account=account)):
+        proven = _proven(plan, landed.window_from, landed.window_to, landed.fetched_at)
+        if proven is None or not any(without(span, [proven]) != [span] for span in left):
+            continue
+        yield landed, _load(pipeline, landed, run_id)
+        left = [rest for span in left for rest in without(span, [proven])]
+    for span in left:
+        for fetched in fetch_span(pipeline, plan.endpoint.name, account, span, tell=tell):
+            yield fetched, _load(pipeline, fetched, run_id)
+
+
+def _load(pipeline: Pipeline, fetched: Fetch, run_id: str) -> Outcome:
+    with validate(pipeline, fetched) as prepared:
+        try:
+            return load(pipeline, fetched, prepared, run_id=run_id)
+        except TooManyQuarantined as error:
+            return error
+
+
+def _proven(plan: EndpointPlan, after: datetime | None, until: datetime | None, began: datetime) -> Span | None:
+    """The part of a fetch's window that nothing can be added to; ``None`` where there is none."""
+    if after is None or until is None:
+        return None
+    end = min(until, (began.astimezone(UTC) - plan.late).replace(microsecond=0))
+    return Span(after, end) if after < end else None
+
+
+def _loaded(pipeline: Pipeline, plan: EndpointPlan) -> set[str]:
+    """The ids of the fetches that the endpoint's root table was loaded with; its name is one that the config allows."""
+    found = pipeline.warehouse.query(f"SELECT DISTINCT _fetch_id FROM torn_meta.loads WHERE table_name = '{plan.root.name}'")  # noqa: S608
+    return set(found["_fetch_id"].to_pylist())
