@@ -11,7 +11,7 @@ import logging
 import re
 import threading
 import time
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +19,7 @@ import duckdb
 from filelock import FileLock, Timeout
 
 from torn_pipeline.errors import WarehouseBusy, WarehouseError
+from torn_pipeline.warehouse.duckdb_instances import give_back, instance
 from torn_pipeline.warehouse.duckdb_sql import literal
 
 if TYPE_CHECKING:
@@ -81,6 +82,7 @@ class _Shared:
         self.changed = threading.Condition()
         self.reading: duckdb.DuckDBPyConnection | None = None
         self.readers = 0
+        self.failed = False
         self.writing = False
 
 
@@ -130,14 +132,16 @@ class DatabaseFile:
             WarehouseError: when the file is no database, or DuckDB refuses a statement.
         """
         connection = self._join_readers()
+        failed = True
         try:
             with self._sentences():
                 connection.execute("SET TimeZone = 'UTC'")
                 connection.execute("SET python_enable_replacements = false")
                 yield Session(connection)
+            failed = False
         finally:
             connection.close()
-            self._leave_readers()
+            self._leave_readers(failed=failed)
 
     @contextmanager
     def writing(self) -> Iterator[Session]:
@@ -148,15 +152,11 @@ class DatabaseFile:
             WarehouseError: when the file cannot be written or is no database, or DuckDB refuses a statement.
         """
         wait = self._wait()
-        with self._alone(wait), self._sentences():
-            connection = self._open_to_write(wait)
-            try:
-                connection.execute("SET TimeZone = 'UTC'")
-                connection.execute("SET threads = 1")  # two threads do a third more work and are hardly faster
-                connection.execute("SET write_buffer_row_group_count = 1")  # keeps memory flat: full row groups go to disk at once
-                yield Session(connection)
-            finally:
-                connection.close()
+        with self._alone(wait), self._sentences(), self._closing(self._open_to_write(wait)) as connection:
+            connection.execute("SET TimeZone = 'UTC'")
+            connection.execute("SET threads = 1")  # two threads do a third more work and are hardly faster
+            connection.execute("SET write_buffer_row_group_count = 1")  # keeps memory flat: full row groups go to disk at once
+            yield Session(connection)
 
     @contextmanager
     def alone(self) -> Iterator[Callable[[], None]]:
@@ -169,12 +169,8 @@ class DatabaseFile:
         wait = self._wait()
 
         def settle() -> None:
-            with self._sentences():
-                connection = self._open_to_write(wait)
-                try:
-                    connection.execute("CHECKPOINT warehouse")
-                finally:
-                    connection.close()
+            with self._sentences(), self._closing(self._open_to_write(wait)) as connection:
+                connection.execute("CHECKPOINT warehouse")
 
         with self._alone(wait):
             yield settle
@@ -228,7 +224,7 @@ class DatabaseFile:
         """Who holds the lock file: DuckDB knows it while that process has the database open."""
         if self.path.exists():
             try:
-                self._attach(self.path, options="(READ_ONLY)").close()
+                self._detach(self._attach(self.path, options="(READ_ONLY)"))
             except duckdb.Error as error:
                 if _HOLDER.search(str(error)):
                     return _holder(error)
@@ -249,7 +245,7 @@ class DatabaseFile:
         new = self.path.with_name(f"{self.path.name}.new")
         for leftover in (new, new.with_name(f"{new.name}.wal")):
             leftover.unlink(missing_ok=True)
-        self._attach(new, options=_WRITTEN).close()
+        self._detach(self._attach(new, options=_WRITTEN))
         new.replace(self.path)
 
     def _join_readers(self) -> duckdb.DuckDBPyConnection:
@@ -258,7 +254,7 @@ class DatabaseFile:
             while shared.writing or shared.reading is None:
                 if not shared.writing:
                     try:
-                        shared.reading = self._attach(self.path, options="(READ_ONLY)")
+                        shared.reading, shared.failed = self._attach(self.path, options="(READ_ONLY)"), False
                         break
                     except duckdb.Error as error:
                         self._check_worth_waiting(error, wait)
@@ -270,24 +266,55 @@ class DatabaseFile:
             shared.readers += 1
             return shared.reading.cursor()
 
-    def _leave_readers(self) -> None:
+    def _leave_readers(self, *, failed: bool) -> None:
         shared = self._shared
         with shared.changed:
             shared.readers -= 1
+            shared.failed |= failed
             if not shared.readers and shared.reading is not None:
-                shared.reading.close()
+                self._detach(shared.reading, failed=shared.failed)
                 shared.reading = None
             shared.changed.notify_all()
 
+    @contextmanager
+    def _closing(self, connection: duckdb.DuckDBPyConnection) -> Iterator[duckdb.DuckDBPyConnection]:
+        """A session of an open database, which is closed with it."""
+        failed = True
+        try:
+            with closing(connection.cursor()) as session:
+                yield session
+            failed = False
+        finally:
+            self._detach(connection, failed=failed)
+
     def _attach(self, path: Path, options: str = "") -> duckdb.DuckDBPyConnection:
         """Open the file under one fixed name, so that a file called ``torn.duckdb`` does not hide the schema ``torn``."""
-        connection = duckdb.connect(":memory:", config={"temp_directory": f"{self.path}.tmp"})
+        connection = instance(self._temporary)
         try:
             connection.execute(f"ATTACH {literal(str(path))} AS warehouse {options}")
+        except duckdb.IOException:  # most likely another process has the file, and it will be tried again
+            give_back(connection)
+            raise
         except BaseException:
             connection.close()
             raise
         return connection
+
+    def _detach(self, connection: duckdb.DuckDBPyConnection, *, failed: bool = False) -> None:
+        """Close the file. The instance ends too when a statement failed in it, or when it has temporary files to remove."""
+        if failed or self._temporary.exists():
+            connection.close()
+            return
+        try:
+            connection.execute("DETACH warehouse")
+        except duckdb.Error:
+            connection.close()
+        else:
+            give_back(connection)
+
+    @property
+    def _temporary(self) -> Path:
+        return self.path.with_name(f"{self.path.name}.tmp")
 
     def _check_worth_waiting(self, error: duckdb.Error, wait: _Wait) -> None:
         """Return when another try may help, raise what the error means otherwise."""
