@@ -61,9 +61,14 @@ class Settings:
         return self.landing or (self.data_dir / "landing").absolute().as_uri()
 
     def key_id(self, account: str) -> str:
-        """Tells an account's first key from others without showing it: 16 hex digits, empty when there is no key."""
+        """The id of an account's first key, empty when there is no key."""
         keys = self.keys.get(account, ())
-        return hashlib.blake2b(keys[0].encode(), digest_size=8, person=b"torn_pipeline").hexdigest() if keys else ""
+        return self.id_of(keys[0]) if keys else ""
+
+    @staticmethod
+    def id_of(key: str) -> str:
+        """Tells a key from others without showing it: 16 hex digits."""
+        return hashlib.blake2b(key.encode(), digest_size=8, person=b"torn_pipeline").hexdigest()
 
     @property
     def secrets(self) -> tuple[str, ...]:

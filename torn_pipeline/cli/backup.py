@@ -21,14 +21,21 @@ _FOLDER = click.Path(path_type=Path, file_okay=False)
 
 
 @click.command(cls=Command)
-@click.option("--to", "folder", type=_FOLDER, metavar="FOLDER", help="Write into this folder; `backups` beside the warehouse unless given.")
+@click.option(
+    "--to", "folder", type=_FOLDER, metavar="FOLDER", help="Write into this folder, `backups` beside the DuckDB file unless given."
+)
 @click.pass_obj
 def backup(session: Session, *, folder: Path | None) -> int:
-    """Copy the warehouse as it is now, whole, with a checksum. The newest keep_backups copies of the folder stay."""
+    """Copy the warehouse as it is now, whole. The newest keep_backups copies stay.
+
+    DuckDB's file is copied into a folder, with its checksum; BigQuery keeps a clone of each table in the dataset of the
+    platform's own.
+    """
     from torn_pipeline.steps import back_up, open_pipeline
 
     made = back_up(open_pipeline(session.settings()), folder)
-    session.say(f"backup of {_moment(made.moment)}: {made.place}, {made.size} bytes, SHA-256 {made.checksum}")
+    checksum = f", SHA-256 {made.checksum}" if made.checksum else ""
+    session.say(f"backup of {_moment(made.moment)}: {made.place}, {made.size} bytes{checksum}")
     return 0
 
 
@@ -36,7 +43,7 @@ def backup(session: Session, *, folder: Path | None) -> int:
 @click.option("--as-of", "as_of", metavar="MOMENT", help="As it was then, such as 2026-04-29T12:00Z; UTC where no zone is given.")
 @click.option("--list", "only_list", is_flag=True, help="Show which backups there are, and do nothing.")
 @click.option(
-    "--from", "folder", type=_FOLDER, metavar="FOLDER", help="Take it from this folder; `backups` beside the warehouse unless given."
+    "--from", "folder", type=_FOLDER, metavar="FOLDER", help="Take it from this folder, `backups` beside the DuckDB file unless given."
 )
 @click.option("--no-replay", is_flag=True, help="Leave it as it was backed up; do not load what has landed from then until MOMENT.")
 @click.pass_obj
@@ -44,7 +51,7 @@ def restore(session: Session, *, as_of: str | None, only_list: bool, folder: Pat
     """Put the warehouse back to what it was at a moment.
 
     Takes the newest backup that is not after it, and loads what has landed from then until the moment, without a call.
-    What was there becomes a backup first.
+    What was there becomes a backup first. In BigQuery, let no load run meanwhile.
     """
     from torn_pipeline import steps
 

@@ -70,7 +70,6 @@ class WarehouseIOManager(dg.IOManager):
         Raises:
             Failure: when there is no such table, column or window.
         """
-        from torn_pipeline.steps import maintained
         from torn_pipeline.warehouse.inputs import read_part, scan_part  # noqa: PLC0415 - loads Polars, which definitions do without
 
         asked = context.definition_metadata or {}
@@ -78,10 +77,7 @@ class WarehouseIOManager(dg.IOManager):
         read = scan_part if _wants_lazy(context) else read_part
         with told_to_dagster():
             warehouse = self._pipeline.open().warehouse
-            if read is read_part and not asked and len(accounts) <= 1:
-                return warehouse.read(context.asset_key.path[-1], account=next(iter(accounts), None))
-            part = maintained(warehouse)
-            return read(part, context.asset_key.path[-1], columns=asked.get("columns", ()), accounts=accounts, within=_window(asked))
+            return read(warehouse, context.asset_key.path[-1], columns=asked.get("columns", ()), accounts=accounts, within=_window(asked))
 
 
 def _wants_lazy(context: dg.InputContext) -> bool:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from torn_pipeline.errors import UsageError
-from torn_pipeline.steps.upkeep import maintained
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -23,12 +22,12 @@ def back_up(pipeline: Pipeline, folder: Path | None = None) -> Backup:
     Raises:
         WarehouseError: when there is nothing yet, or no room.
     """
-    return maintained(pipeline.warehouse).backup(folder, keep=pipeline.config.defaults.keep_backups)
+    return pipeline.warehouse.backup(folder, keep=pipeline.config.defaults.keep_backups)
 
 
 def backups(pipeline: Pipeline, folder: Path | None = None) -> list[Backup]:
     """The copies that are there, oldest first."""
-    return maintained(pipeline.warehouse).backups(folder)
+    return pipeline.warehouse.backups(folder)
 
 
 def restore(pipeline: Pipeline, as_of: datetime, folder: Path | None = None) -> tuple[Backup, Backup | None]:
@@ -44,4 +43,4 @@ def restore(pipeline: Pipeline, as_of: datetime, folder: Path | None = None) -> 
         oldest = f"the oldest is of {there[0].moment:%Y-%m-%dT%H:%M:%SZ}" if there else "there is none at all"
         message = f"there is no backup of {as_of:%Y-%m-%dT%H:%M:%SZ} or before, {oldest}: see torn-pipeline restore --list"
         raise UsageError(message)
-    return chosen, maintained(pipeline.warehouse).restore(chosen, folder, keep=pipeline.config.defaults.keep_backups)
+    return chosen, pipeline.warehouse.restore(chosen, folder, keep=pipeline.config.defaults.keep_backups)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from torn_pipeline.errors import UsageError
-from torn_pipeline.steps.upkeep import maintained
 from torn_pipeline.warehouse import Change, changes_of, refused
 
 if TYPE_CHECKING:
@@ -25,7 +24,7 @@ def schema_changes(pipeline: Pipeline, endpoints: Iterable[str]) -> list[Change]
         PipelineError: when the warehouse cannot be read.
     """
     tables = {table.name: table for endpoint in endpoints for table in pipeline.plan(endpoint).all_tables}
-    return changes_of(list(tables.values()), maintained(pipeline.warehouse).shapes(list(tables)))
+    return changes_of(list(tables.values()), pipeline.warehouse.shapes(list(tables)))
 
 
 def apply_changes(pipeline: Pipeline, changes: Sequence[Change], allowed: set[Kind], *, run_id: str = "") -> list[Change]:
@@ -37,13 +36,14 @@ def apply_changes(pipeline: Pipeline, changes: Sequence[Change], allowed: set[Ki
     left = refused(changes, allowed)
     taken = [change for change in changes if change not in left]
     if taken:
-        maintained(pipeline.warehouse).change(taken, keep_backups=pipeline.config.defaults.keep_backups, run_id=run_id)
+        groups = _written_together(pipeline, {change.table.name for change in taken})
+        pipeline.warehouse.change(taken, groups=groups, keep_backups=pipeline.config.defaults.keep_backups, run_id=run_id)
     return left
 
 
 def schema_versions(pipeline: Pipeline, table: str | None = None) -> list[SchemaVersion]:
     """Every change of the tables' shapes, oldest first; of one table when given."""
-    return maintained(pipeline.warehouse).schema_versions(table)
+    return pipeline.warehouse.schema_versions(table)
 
 
 def roll_back(pipeline: Pipeline, table: str, version: int | None = None, *, run_id: str = "") -> tuple[str, ...]:
@@ -53,11 +53,19 @@ def roll_back(pipeline: Pipeline, table: str, version: int | None = None, *, run
         UsageError: when no endpoint of the config has such a table.
         WarehouseError: when the table had no such version, or a value would be lost.
     """
-    warehouse, found = maintained(pipeline.warehouse), _table(pipeline, table)
+    warehouse, found = pipeline.warehouse, _table(pipeline, table)
     if version is None:
         numbers = [known.version for known in warehouse.schema_versions(table)]
         version = sorted(numbers)[-2] if len(numbers) > 1 else 0
-    return warehouse.roll_back(found, version, keep_backups=pipeline.config.defaults.keep_backups, run_id=run_id)
+    keep = pipeline.config.defaults.keep_backups
+    beside = [one for group in _written_together(pipeline, {table}) for one in group]
+    return warehouse.roll_back(found, version, beside=beside, keep_backups=keep, run_id=run_id)
+
+
+def _written_together(pipeline: Pipeline, names: set[str]) -> list[tuple[Table, ...]]:
+    """The tables of every endpoint that has one of these names among them."""
+    groups = [pipeline.plan(endpoint.name).all_tables for endpoint in pipeline.config.endpoints]
+    return [group for group in groups if names & {table.name for table in group}]
 
 
 def _table(pipeline: Pipeline, name: str) -> Table:

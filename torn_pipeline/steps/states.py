@@ -55,17 +55,9 @@ def _next_run(frequency: timedelta, now: datetime) -> datetime:
 
 
 def stored_columns(pipeline: Pipeline) -> dict[str, list[str]]:
-    """The columns of every normalised table in the warehouse, by table; empty before the first fetch.
+    """The columns of every normalised table in the warehouse, by table; empty before the first load.
 
     Raises:
         PipelineError: when the warehouse cannot be read.
     """
-    if pipeline.warehouse.fetches().is_empty():
-        return {}
-    found = pipeline.warehouse.query(
-        "SELECT table_name, column_name FROM information_schema.columns WHERE table_schema = 'torn' ORDER BY table_name, ordinal_position"
-    )
-    columns: dict[str, list[str]] = {}
-    for row in found.to_pylist():
-        columns.setdefault(row["table_name"], []).append(row["column_name"])
-    return columns
+    return {name: list(shape.columns) for name, shape in pipeline.warehouse.shapes().items()}

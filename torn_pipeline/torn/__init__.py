@@ -6,7 +6,7 @@ answer means beyond "this is the endpoint's body". ``steps`` and ``cli`` may imp
 
 from torn_pipeline.torn.client import Answer, TornClient
 from torn_pipeline.torn.paging import Listing, ListPage, fetch_list
-from torn_pipeline.torn.quota import Quota
+from torn_pipeline.torn.quota import Quota, Rank
 from torn_pipeline.torn.spans import Span, day_span, days_of, merged, without
 from torn_pipeline.torn.windows import WindowReading
 
@@ -15,6 +15,7 @@ __all__ = [
     "ListPage",
     "Listing",
     "Quota",
+    "Rank",
     "Span",
     "TornClient",
     "WindowReading",

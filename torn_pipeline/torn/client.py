@@ -7,10 +7,9 @@ what an answer means, or how a list is read page by page.
 from __future__ import annotations
 
 import logging
-import threading
 import time
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from http.cookiejar import DefaultCookiePolicy
@@ -28,19 +27,23 @@ from torn_pipeline.errors import (
     ApiClosed,
     ApiUnavailable,
     BodyRefused,
-    ConfigError,
     KeyRefused,
+    Permanent,
+    PipelineError,
+    RateLimited,
     RequestRefused,
     Transient,
 )
 from torn_pipeline.redaction import Redactor
-from torn_pipeline.torn.codes import AccessTooLow, Asked, error_of
+from torn_pipeline.torn.codes import Asked, StayAway, error_of
+from torn_pipeline.torn.keys import INFO_PATH, Key, Keyring
+from torn_pipeline.torn.reads import DailyRows, DayIsFull, kind_of, rows_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from types import TracebackType
 
-    from torn_pipeline.torn.quota import Quota
+    from torn_pipeline.torn.quota import Grant, Quota
 
 __all__ = ["Answer", "TornClient"]
 
@@ -71,13 +74,14 @@ class TornClient:
 
     ``timeout`` is in seconds, for the connection, for each read, and for an answer to be complete.
     A transient error is tried again up to ``max_retries`` times, after ``retry_delay`` seconds, doubled each time,
-    or after what the API asks for. When a key is refused, the account's next one takes its place.
+    or after what the API asks for. When a key is refused, the account's next one takes its place. ``access`` is the level
+    of key that the endpoint answers to, where it is known, and ``others`` are the keys of the config's other accounts.
 
     Raises:
         ConfigError: there is no key, or one that no HTTP header can carry.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - each is one fact of how calls are made, and goes by its name
         self,
         base_url: str,
         *,
@@ -87,11 +91,14 @@ class TornClient:
         timeout: float,
         max_retries: int,
         retry_delay: float,
+        access: str = "",
+        others: Mapping[str, Sequence[str]] | None = None,
     ) -> None:
         self.account = account
         self._base_url = base_url.rstrip("/")
-        self._keys = _Keys(keys, account)
+        self._keyring = Keyring(quota.ledger, account, keys, needs=access, others=others)
         self._quota = quota
+        self._daily = DailyRows(quota.ledger)
         self._timeout = timeout
         self._max_retries = max_retries
         self._retry_delay = retry_delay
@@ -109,15 +116,17 @@ class TornClient:
     def close(self) -> None:
         """Close the connections."""
         self._session.close()
+        self._quota.close()
 
     def get(self, path_or_url: str, params: Mapping[str, str] | None = None) -> Answer:
         """Ask for a path below the base URL, or for a full URL that lies below it.
 
         Raises:
             RequestRefused: the request is wrong, or the URL lies outside the base URL.
-            KeyRefused: the API refuses every key of the account.
+            KeyRefused: the API refuses every key of the account, now or at an earlier call.
             BodyRefused: the answer is JSON, but not an object.
             ApiUnavailable: the API is in trouble and was so at each try; ``RateLimited`` and ``ApiClosed`` are kinds of it.
+            ConfigError: the keys belong to the wrong people.
         """
         url = self._url(path_or_url, params or {})
         asked = self._asked(url)
@@ -147,10 +156,21 @@ class TornClient:
             raise RequestRefused(message)
         return url
 
+    def refresh_keys(self) -> None:
+        """Ask the API about every key of the account, once each; one that it refused before and now answers to is used again.
+
+        Raises:
+            ApiUnavailable: the API is in trouble.
+            BodyRefused: the answer is none of ``/key/info``.
+        """
+        self._keyring.refresh(self._ask_about)
+
     def _asked(self, url: str) -> Asked:
-        path = urlsplit(url).path.removeprefix(urlsplit(self._base_url).path)
-        call = f"GET {self._redact(path)} for account {self.account}"
-        return Asked(call=call, variable=_variable(self.account), window=self._quota.window, redact=self._redact)
+        call = f"GET {self._redact(self._path(url))} for account {self.account}"
+        return Asked(call=call, variable=self._keyring.variable, window=self._quota.window, redact=self._redact)
+
+    def _path(self, url: str) -> str:
+        return urlsplit(url).path.removeprefix(urlsplit(self._base_url).path)
 
     @contextmanager
     def _telling(self, attempt: stamina.Attempt) -> Iterator[None]:
@@ -165,32 +185,79 @@ class TornClient:
             raise
 
     def _ask_with_some_key(self, url: str, asked: Asked, attempt: int) -> Answer:
-        for key in self._keys.usable():
+        path = self._path(url)
+        refused: dict[str, KeyRefused] = {}
+        while True:
+            keys = [key for key in self._keyring.usable(path, asked.call) if key.id not in refused]
+            if not keys:
+                raise list(refused.values())[-1]
+            key = keys[0]
             try:
-                return self._ask(url, key, asked, attempt)
+                if self._keyring.make_ready(key, self._ask_about):
+                    continue  # what was learned may rule the key out
+                return self._ask(url, key, replace(asked, place=key.place), attempt)
             except KeyRefused as error:
-                self._keys.refuse(key, error)
-        raise self._keys.last_refusal()
+                self._keyring.refuse(key, path, error)
+                refused[key.id] = error
+                if len(self._keyring.keys) == 1:
+                    raise
 
-    def _ask(self, url: str, key: str, asked: Asked, attempt: int) -> Answer:
-        with self._quota.call(self.account):
+    def _ask_about(self, key: Key) -> dict[str, object]:
+        url = self._url(INFO_PATH, {})
+        return self._ask(url, key, replace(self._asked(url), place=key.place), 1).body
+
+    def _ask(self, url: str, key: Key, asked: Asked, attempt: int) -> Answer:
+        kind = kind_of(url)
+        if not kind:
+            return self._call(url, key, asked, attempt)
+        with self._daily.reading(self.account, kind, rows_of(url)) as reading:
+            try:
+                answer = self._call(url, key, asked, attempt)
+            except (ApiClosed, RateLimited, Permanent):
+                reading.rows = 0
+                raise
+            reading.rows = _count_rows(answer.body)
+            return answer
+
+    def _call(self, url: str, key: Key, asked: Asked, attempt: int) -> Answer:
+        with self._quota.call(self.account, key.id) as grant, self._minding_the_breaker(grant):
             began = datetime.now(UTC)
             started = time.monotonic()
-            response, content = self._exchange(url, key, asked)
+            response, content = self._exchange(url, key.value, asked)
             received_at = datetime.now(UTC)
-        milliseconds = round((time.monotonic() - started) * 1000)
-        status = response.status_code
-        _log.debug(
-            "%s: HTTP status %d, %d bytes, %d ms, attempt %d",
-            asked.call,
-            status,
-            len(content),
-            milliseconds,
-            attempt,
-            extra={"status": status, "bytes": len(content), "milliseconds": milliseconds, "attempt": attempt, "account": self.account},
-        )
-        body = _body(response, content, asked)
+            milliseconds = round((time.monotonic() - started) * 1000)
+            status = response.status_code
+            _log.debug(
+                "%s: HTTP status %d, %d bytes, %d ms, attempt %d",
+                asked.call,
+                status,
+                len(content),
+                milliseconds,
+                attempt,
+                extra={"status": status, "bytes": len(content), "milliseconds": milliseconds, "attempt": attempt, "account": self.account},
+            )
+            body = _body(response, content, asked)
         return Answer(url=self._redact(url), content=content, body=body, began=began, received_at=received_at)
+
+    @contextmanager
+    def _minding_the_breaker(self, grant: Grant) -> Iterator[None]:
+        """Open the breaker when the API asks for it; the call that tries if that is over says how it went."""
+        began = time.time()
+        try:
+            yield
+        except StayAway as error:
+            self._quota.breaker.open(error, began)
+            raise
+        except ApiUnavailable:
+            if grant.is_probe:
+                self._quota.breaker.give_up()
+            raise
+        except PipelineError:
+            if grant.is_probe:
+                self._quota.breaker.end()
+            raise
+        if grant.is_probe:
+            self._quota.breaker.end()
 
     def _exchange(self, url: str, key: str, asked: Asked) -> tuple[requests.Response, bytes]:
         """One call: the response and its whole content."""
@@ -214,44 +281,6 @@ class TornClient:
             raise ApiUnavailable(message) from None
 
 
-class _Keys:
-    """The keys of one account, the one to use first at the front."""
-
-    def __init__(self, keys: Sequence[str], account: str) -> None:
-        variable = _variable(account)
-        if not keys:
-            message = f"there is no key for account {account}: put one into {variable}"
-            raise ConfigError(message)
-        if any(not key.isascii() or not key.isprintable() or " " in key for key in keys):
-            message = f"a key of account {account} holds blanks or other characters that no key has: check {variable}"
-            raise ConfigError(message)
-        self._keys = list(keys)
-        self._account = account
-        self._lock = threading.Lock()
-        self._refusal = KeyRefused()
-
-    def usable(self) -> tuple[str, ...]:
-        """The keys that have not been refused for good, the one to use first at the front."""
-        with self._lock:
-            return tuple(self._keys)
-
-    def refuse(self, key: str, error: KeyRefused) -> None:
-        """Use the key no more, or, where only this endpoint is above its level, only after the others."""
-        with self._lock:
-            self._refusal = error
-            if key not in self._keys:
-                return
-            self._keys.remove(key)
-            if isinstance(error, AccessTooLow):
-                self._keys.append(key)
-            left = len(self._keys)
-        _log.warning("%s (account %s has %d usable keys left)", error, self._account, left)
-
-    def last_refusal(self) -> KeyRefused:
-        """What was said of the key refused last."""
-        return type(self._refusal)(*self._refusal.args)
-
-
 class _KeyHeader(AuthBase):
     """Puts the key where the API wants it. As an ``auth`` it also keeps requests from looking into a ``.netrc``."""
 
@@ -272,13 +301,9 @@ def _session(base_url: str) -> requests.Session:
     return session
 
 
-def _variable(account: str) -> str:
-    return "TORN_API_KEY" if account == "default" else f"TORN_API_KEY_{account.upper()}"
-
-
 def _retry(error: Exception) -> bool | float:
     """Whether to try again: after how many seconds, or ``True`` for the usual delay."""
-    if not isinstance(error, Transient) or isinstance(error, ApiClosed):
+    if not isinstance(error, Transient) or isinstance(error, ApiClosed | DayIsFull):
         return False
     wait = error.wait if isinstance(error, ApiUnavailable) else None
     return True if wait is None else min(wait, _LONGEST_WAIT)
@@ -308,6 +333,11 @@ def _body(response: requests.Response, content: bytes, asked: Asked) -> dict[str
         message = f"{asked.call}: the API answered JSON that is no object; check the endpoint's path"
         raise BodyRefused(message)
     return body
+
+
+def _count_rows(body: Mapping[str, object]) -> int:
+    """The rows in an answer: of its longest list, else the one that it is itself."""
+    return max((len(value) for value in body.values() if isinstance(value, list)), default=1)
 
 
 def _retry_after(header: str | None, default: float | None) -> float | None:

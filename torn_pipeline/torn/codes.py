@@ -7,6 +7,7 @@ about it. How it is then treated is the client's business.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
@@ -15,14 +16,38 @@ from torn_pipeline.errors import ApiClosed, ApiUnavailable, KeyRefused, Pipeline
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["AccessTooLow", "Asked", "error_of", "error_said"]
+__all__ = ["AccessTooLow", "Asked", "KeyDone", "KeyDoneForToday", "RefusedKey", "StayAway", "error_of", "error_said"]
 
-_CLOSED_SECONDS = 300.0  # "some minutes"
 _LONGEST_TEXT = 300
 
 
-class AccessTooLow(KeyRefused):
+class RefusedKey(KeyRefused):
+    """The API says something of a key that is worth remembering: ``said`` is that, and ``advice`` what to do, in a few words each."""
+
+    def __init__(self, message: str, *, said: str, advice: str) -> None:
+        super().__init__(message)
+        self.said = said
+        self.advice = advice
+
+
+class KeyDone(RefusedKey):
+    """The key is of no use until somebody has changed something."""
+
+
+class KeyDoneForToday(RefusedKey):
+    """The key is of no use for the rest of the day."""
+
+
+class AccessTooLow(RefusedKey):
     """The key works, but its access level is too low for this endpoint; others may still answer to it."""
+
+
+class StayAway(ApiClosed):
+    """The API asks everybody to stay away for ``wait`` seconds; ``said`` is how, in a few words."""
+
+    def __init__(self, message: str, *, wait: float, said: str) -> None:
+        super().__init__(message, wait)
+        self.said = said
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,39 +55,49 @@ class Asked:
     """What was asked, for error messages.
 
     ``call`` reads like ``GET /faction/crimes for account default``; ``variable`` is the environment variable
-    that holds the account's keys; ``window`` is the length in seconds of the window that calls are counted in;
-    ``redact`` takes secrets out of what the API says.
+    that holds the account's keys, ``place`` which of them was used, like ``key 2 of TORN_API_KEY``; ``window`` is the
+    length in seconds of the window that calls are counted in; ``redact`` takes secrets out of what the API says.
     """
 
     call: str
     variable: str
+    place: str = ""
     window: float = 60.0
     redact: Callable[[str], str] = str
 
 
 @dataclass(frozen=True, slots=True)
 class _Meaning:
+    """``windows`` is for how many of them the API wants to be left alone."""
+
     error: type[PipelineError]
     advice: str
+    windows: int = 0
 
 
 _SOON = _Meaning(ApiUnavailable, "run it again later")
 _SLOWER = _Meaning(RateLimited, "lower rate_limit if other programs call for the same owner")
-_CLOSED = _Meaning(ApiClosed, "run it again in some minutes")
-_WRONG_KEY = _Meaning(KeyRefused, "put a working key into {variable}")
-_RESTING_KEY = _Meaning(KeyRefused, "its owner cannot use the API now: put another key into {variable}")
+_closed = partial(_Meaning, StayAway, "run it again in some minutes")
+_WRONG_KEY = _Meaning(KeyDone, "put a working key into {variable}")
+_RESTING_KEY = _Meaning(
+    KeyDone, "its owner cannot use the API now: put another key into {variable}, or run `torn-pipeline keys --refresh` when that is over"
+)
+_PAUSED_KEY = _Meaning(
+    KeyDone, "its owner has paused it: put another key into {variable}, or resume it and run `torn-pipeline keys --refresh`"
+)
 _WRONG_REQUEST = _Meaning(RequestRefused, "check the endpoint's path and params in the config")
 _FORBIDDEN = _Meaning(KeyRefused, "check the key in {variable} and what it may read")
 
 _CODES: dict[int, _Meaning] = {
     **dict.fromkeys((0, 12, 15, 17), _SOON),
     5: _SLOWER,
-    **dict.fromkeys((8, 9, 24), _CLOSED),
+    8: _closed(windows=10),
+    **dict.fromkeys((9, 24), _closed(windows=5)),
     **dict.fromkeys((1, 2), _WRONG_KEY),
     **dict.fromkeys((10, 13), _RESTING_KEY),
-    14: _Meaning(KeyRefused, "run it again tomorrow, or add another key to {variable}"),
+    14: _Meaning(KeyDoneForToday, "run it again tomorrow, or add another key to {variable}"),
     16: _Meaning(AccessTooLow, "put a key with a higher access level into {variable}"),
-    18: _Meaning(KeyRefused, "its owner has paused it: resume it, or put another key into {variable}"),
+    18: _PAUSED_KEY,
     **dict.fromkeys((3, 4, 6, 7, 11, *range(19, 24), *range(25, 30)), _WRONG_REQUEST),
 }
 
@@ -79,13 +114,13 @@ def error_of(status: int, body: object, asked: Asked, *, html: bool = False) -> 
     success = HTTPStatus.OK <= status < HTTPStatus.MULTIPLE_CHOICES
     with_status = "" if success else f" with HTTP status {status}"
     if not isinstance(body, dict) or body.get("error") in (None, False):
-        return None if success else _build(_meaning_of_status(status, html=html), asked, f"the API answered{with_status}")
+        return None if success else _build(_meaning_of_status(status, html=html), asked, with_status.strip())
     code, text = _code_and_text(body)
     meaning = _CODES.get(code) if code is not None else None
     if meaning is None:
         meaning = _WRONG_REQUEST if success else _meaning_of_status(status, html=html)
     said = "an error without a code" if code is None else f"error {code}"
-    return _build(meaning, asked, f"the API answered {said}{with_status}, {text!r}")
+    return _build(meaning, asked, f"{said}{with_status}, {text!r}")
 
 
 def _meaning_of_status(status: int, *, html: bool) -> _Meaning:
@@ -100,12 +135,18 @@ def _meaning_of_status(status: int, *, html: bool) -> _Meaning:
     return _WRONG_REQUEST
 
 
-def _build(meaning: _Meaning, asked: Asked, problem: str) -> PipelineError:
-    message = asked.redact(f"{asked.call}: {problem}; {meaning.advice.format(variable=asked.variable)}")
+def _build(meaning: _Meaning, asked: Asked, said: str) -> PipelineError:
+    about_key = issubclass(meaning.error, KeyRefused)
+    advice = meaning.advice.format(variable=asked.variable)
+    whose = f" to {asked.place}" if about_key and asked.place else ""
+    message = asked.redact(f"{asked.call}: the API answered{whose} {said}; {advice}")
+    said = asked.redact(said)
+    if issubclass(meaning.error, RefusedKey):
+        return meaning.error(message, said=said, advice=advice)
+    if issubclass(meaning.error, StayAway):
+        return meaning.error(message, wait=meaning.windows * asked.window, said=said)
     if issubclass(meaning.error, RateLimited):
         return meaning.error(message, wait=asked.window)
-    if issubclass(meaning.error, ApiClosed):
-        return meaning.error(message, wait=_CLOSED_SECONDS)
     return meaning.error(message)
 
 

@@ -9,23 +9,29 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from torn_pipeline.errors import WarehouseError
+from torn_pipeline.errors import UsageError, WarehouseError
+from torn_pipeline.warehouse import bigquery_backup as copies
+from torn_pipeline.warehouse import bigquery_changes as changing
 from torn_pipeline.warehouse import bigquery_meta as meta
 from torn_pipeline.warehouse.bigquery_accounts import rename_account
 from torn_pipeline.warehouse.bigquery_load import writing
 from torn_pipeline.warehouse.bigquery_rebuild import rebuild as rebuilt
 from torn_pipeline.warehouse.bigquery_service import Place, Service
 from torn_pipeline.warehouse.bigquery_sql import Values, identifier, logical
+from torn_pipeline.warehouse.bigquery_sql import within as inside
+from torn_pipeline.warehouse.bigquery_tables import shapes
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
+    from pathlib import Path
 
     import pyarrow as pa
 
     from torn_pipeline.landing.fetch import Fetch
     from torn_pipeline.tables.contract import Reference
     from torn_pipeline.tables.table import StorageMode, Table
-    from torn_pipeline.warehouse.protocol import EndpointStatus, Load, QuarantineRow, Receipt
+    from torn_pipeline.warehouse.changes import Change, Shape
+    from torn_pipeline.warehouse.protocol import Backup, EndpointStatus, Load, QuarantineRow, Receipt, SchemaVersion, Window
 
 __all__ = ["BigQueryWarehouse"]
 
@@ -117,17 +123,19 @@ class BigQueryWarehouse:
         """
         return rename_account(self._service, old, new) if self._has_meta() else 0
 
-    def read(self, table: str, *, columns: Sequence[str] = (), account: str | None = None) -> pl.DataFrame:
-        """The rows of a table, all columns unless some are named, one account's when given.
+    def read(self, table: str, *, columns: Sequence[str] = (), account: str | None = None, within: Window | None = None) -> pl.DataFrame:
+        """The rows of a table, all columns unless some are named, one account's and those in a time window when given.
 
         Raises:
             WarehouseError: when there is no such table or column, or nothing was loaded yet.
         """
         self._check_exists()
         values = Values()
-        where = "" if account is None else f" WHERE _account = {values.bind(account)}"
-        selected = ", ".join(map(identifier, columns)) or "*"
-        return _frame(self._service.arrow(f"SELECT {selected} FROM {self._place.table(table)}{where}", values))
+        conditions = [] if account is None else [f"t._account = {values.bind(account)}"]
+        conditions += [] if within is None else [inside(within, "t", values)]
+        selected = ", ".join(f"t.{identifier(name)}" for name in columns) or "*"
+        where = f" WHERE {' AND '.join(conditions)}" if conditions else ""
+        return _frame(self._service.arrow(f"SELECT {selected} FROM {self._place.table(table)} t{where}", values))
 
     def query(self, sql: str) -> pa.Table:
         """The answer to one reading query; tables stand in the dataset, or, by the names of every warehouse, in ``torn``.
@@ -162,6 +170,66 @@ class BigQueryWarehouse:
         """The storage mode that the rows of a table were loaded in, ``None`` when there was no load."""
         return meta.recorded_mode(self._service, table) if self._has_meta() else None
 
+    def shapes(self, tables: Sequence[str] | None = None) -> Mapping[str, Shape]:
+        """How tables stand now, all of them unless some are named; those that are not there are left out."""
+        if not self._has_meta():
+            return {}
+        return shapes(self._service, self._service.tables() if tables is None else tables)
+
+    def schema_versions(self, table: str | None = None) -> list[SchemaVersion]:
+        """Every change of the tables' shapes, oldest first; of one table when given."""
+        return changing.versions(self._service, table) if self._has_meta() else []
+
+    def change(self, changes: Sequence[Change], *, groups: Sequence[Sequence[Table]] = (), keep_backups: int, run_id: str = "") -> None:
+        """Apply changes, record them, and keep a copy of each table that is rewritten; table by table, as BigQuery knows no other way.
+
+        Raises:
+            WarehouseError: when a change would lose a value, or is one to a type that the values cannot become; then none is made.
+            WarehouseBusy: when others write the same tables all the time, or BigQuery is in trouble.
+        """
+        changing.apply(self._service, changes, groups, keep_backups, run_id)
+
+    def roll_back(
+        self, table: Table, version: int, *, beside: Sequence[Table] = (), keep_backups: int, run_id: str = ""
+    ) -> tuple[str, ...]:
+        """Give a table the columns back that it had in a version, and what was done to it; the rows since then stay.
+
+        Raises:
+            WarehouseError: when there is no such version, or a value would be lost.
+            WarehouseBusy: when others write the same tables all the time, or BigQuery is in trouble.
+        """
+        self._check_exists()
+        return changing.roll_back(self._service, table, version, beside, keep_backups, run_id)
+
+    def backup(self, folder: Path | None = None, *, keep: int) -> Backup:
+        """Copy both datasets as they are now, within the platform's own; of its copies the newest ``keep`` stay.
+
+        Raises:
+            UsageError: when a folder is named.
+            WarehouseError: when nothing was loaded yet.
+            WarehouseBusy: when loads come all the time.
+        """
+        _refuse_folder(folder)
+        self._check_exists()
+        return copies.backup(self._service, keep)
+
+    def backups(self, folder: Path | None = None) -> list[Backup]:
+        """The copies that are there, oldest first."""
+        _refuse_folder(folder)
+        return copies.backups(self._service) if self._has_meta() else []
+
+    def restore(self, backup: Backup, folder: Path | None = None, *, keep: int) -> Backup:
+        """Put a copy in the place of what is there, which becomes a copy itself first; table by table, and not all at once.
+
+        Raises:
+            UsageError: when a folder is named.
+            WarehouseError: when the copy is gone; nothing is changed.
+            WarehouseBusy: when loads come all the time; nothing is changed.
+        """
+        _refuse_folder(folder)
+        self._check_exists()
+        return copies.restore(self._service, backup, keep)
+
     def _own_names(self, sql: str) -> str:
         """A query that names tables as in every warehouse, with their names here."""
         place = self._place
@@ -178,6 +246,12 @@ class BigQueryWarehouse:
         if not self._has_meta():
             message = f"nothing was loaded into {self._place.project}.{self._place.dataset} yet: run `torn-pipeline materialize` first"
             raise WarehouseError(message)
+
+
+def _refuse_folder(folder: Path | None) -> None:
+    if folder is not None:
+        message = "a copy of BigQuery stays in BigQuery, among the platform's own tables: name no folder"
+        raise UsageError(message)
 
 
 def _frame(rows: pa.Table) -> pl.DataFrame:

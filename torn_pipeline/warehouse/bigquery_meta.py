@@ -42,8 +42,10 @@ __all__ = [
     "read_ledger",
     "record_fetch",
     "recorded_mode",
+    "schema_versions",
     "slice_of",
     "status",
+    "version_written",
 ]
 
 MIGRATIONS: tuple[tuple[str, ...], ...] = (
@@ -327,6 +329,25 @@ def recorded_mode(service: Service, table: str) -> StorageMode | None:
     sql = f"SELECT mode FROM {service.place.meta_table('loads')} WHERE table_name = {values.bind(table)} ORDER BY load_id DESC LIMIT 1"
     found = service.rows(sql, values)
     return StorageMode(found[0]["mode"]) if found else None
+
+
+def schema_versions(service: Service, table: str | None) -> list[dict[str, Any]]:
+    """Every recorded change of the tables' shapes, oldest first; of one table when given; ``columns`` is JSON."""
+    values = Values()
+    where = "" if table is None else f"WHERE table_name = {values.bind(table)}"
+    sql = f"SELECT * FROM {service.place.meta_table('schema_versions')} {where} ORDER BY changed_at, table_name, version"
+    return service.rows(sql, values)
+
+
+def version_written(place: Place, values: Values, rows: Sequence[tuple[str, int, Mapping[str, str], str]], run_id: str) -> str:
+    """The statement that records changes: table, version, its columns' types by name, and what changed."""
+    bind, now = values.bind, values.moment(datetime.now(UTC))
+    said = [
+        f"({bind(table)}, {version}, {bind(json.dumps(columns))}, {bind(change)}, {bind(run_id)}, {now})"
+        for table, version, columns, change in rows
+    ]
+    names = "table_name, version, columns, change, run_id, changed_at"
+    return f"INSERT INTO {place.meta_table('schema_versions')} ({names}) VALUES {', '.join(said)}"
 
 
 def slice_of(load: Load) -> Slice:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     import pyarrow as pa
-    from google.cloud.bigquery.table import RowIterator
+    from google.cloud.bigquery.table import RowIterator, TableListItem
 
     from torn_pipeline.warehouse.bigquery_sql import Values
 
@@ -166,9 +166,12 @@ class Service:
 
     def tables(self) -> list[str]:
         """The names of the normalised tables."""
+        return [one.table_id for one in self.listed(self.place.dataset)]
+
+    def listed(self, dataset: str) -> list[TableListItem]:
+        """What stands in a dataset: tables and views, with their labels."""
         with self.sentences():
-            listed = self.client.list_tables(f"{self.place.project}.{self.place.dataset}", retry=self._retry)
-            return [one.table_id for one in listed]
+            return list(self.client.list_tables(f"{self.place.project}.{dataset}", retry=self._retry))
 
     def create_table(self, table: bigquery.Table) -> None:
         """Create a table unless it is there."""

@@ -10,8 +10,9 @@ from google.cloud.bigquery.query import ArrayQueryParameter, ScalarQueryParamete
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from torn_pipeline.warehouse.protocol import Window
 
-__all__ = ["Values", "identifier", "key_of", "key_of_texts", "logical", "physical"]
+__all__ = ["Values", "identifier", "key_of", "key_of_texts", "logical", "physical", "within"]
 
 _FORBIDDEN = re.compile(r"[\x00-\x1f\x7f!\"$()*,./;?@\[\\\]^`{}~]")
 _ENCODED = re.compile(r"_u([0-9a-f]{4})_")
@@ -44,6 +45,13 @@ def key_of(alias: str, columns: Sequence[str]) -> str:
 def key_of_texts(array: str, types: Sequence[str]) -> str:
     """The same text from a JSON array of texts, of these BigQuery types; what is no value of its type is null."""
     return _key([f"SAFE_CAST(JSON_VALUE({array}, '$[{place}]') AS {name})" for place, name in enumerate(types)])
+
+
+def within(window: Window, row: str, values: Values) -> str:
+    """The condition that a row lies in a time window; a null lies in none."""
+    column = f"{row}.{identifier(window.column)}"
+    bounds = ((">", window.after), ("<=", window.until))
+    return " AND ".join([f"{column} IS NOT NULL", *(f"{column} {sign} {values.moment(bound)}" for sign, bound in bounds if bound)])
 
 
 def _key(parts: Sequence[str]) -> str:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import polars as pl
+import pyarrow as pa
 from pyarrow.parquet import ParquetFile, ParquetWriter
 
 from torn_pipeline.errors import WarehouseError
@@ -16,8 +17,6 @@ from torn_pipeline.warehouse.bigquery_tables import wider
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
-
-    import pyarrow as pa
 
 __all__ = ["DTYPES", "LOAD", "StagedTable"]
 
@@ -32,7 +31,7 @@ LOAD = "_load"
 """The column that tells which of several loads a staged row belongs to."""
 
 _TYPES = {dtype: kind for kind, dtype in DTYPES.items()}
-_PIECE = 65_536  # rows of a file that are in memory at once when it is written anew
+_PIECE = 65_536  # rows that are in memory at once: a row group of a file
 
 Types = dict[str, ColumnType]
 
@@ -63,6 +62,7 @@ class StagedTable:
     """The columns' types in the one file of :meth:`final`."""
     _parts: list[_Part] = field(default_factory=list)
     _writer: ParquetWriter | None = None
+    _waiting: list[pl.DataFrame] = field(default_factory=list)
 
     def add(self, frame: pl.DataFrame, number: int) -> None:
         """Add the rows of a batch of the load of that number.
@@ -79,10 +79,14 @@ class StagedTable:
         if frame.height:
             self.rows[number] += frame.height
             self.sizes[number] += int(frame.estimated_size())
-            self._write(frame, number)
+            placed = [pl.col(name).alias(self.places[name]) for name in self._parts[-1].types]
+            self._waiting.append(frame.select(*placed, pl.lit(number, pl.Int64).alias(LOAD)))
+            if sum(one.height for one in self._waiting) >= _PIECE:
+                self._write()
 
     def close(self) -> None:
         """End the file that is being written."""
+        self._write()
         if self._writer is not None:
             self._writer.close()
             self._writer = None
@@ -143,21 +147,24 @@ class StagedTable:
             raise WarehouseError(message)
         return kind
 
-    def _write(self, frame: pl.DataFrame, number: int) -> None:
-        placed = frame.rename(self.places, strict=False).with_columns(pl.lit(number, pl.Int64).alias(LOAD))
-        rows = placed.to_arrow(compat_level=pl.CompatLevel.oldest())
+    def _write(self) -> None:
+        """Write the rows that wait: small row groups would cost half as much again, and be larger."""
+        if not self._waiting:
+            return
+        rows = pl.concat(self._waiting, rechunk=False).to_arrow(compat_level=pl.CompatLevel.oldest())
+        self._waiting.clear()
         if self._writer is None:
             self._writer = _writer(self._parts[-1].path, rows.schema)
         self._writer.write_table(rows)
 
 
 def _writer(path: Path, schema: pa.Schema) -> ParquetWriter:
-
-    return ParquetWriter(path, schema, compression="zstd")
+    """A file without what loading it has no use for; only of texts many are the same."""
+    texts = [field.name for field in schema if pa.types.is_large_string(field.type)]
+    return ParquetWriter(path, schema, compression="zstd", use_dictionary=texts, write_statistics=False)
 
 
 def _pieces(path: Path) -> Iterator[pl.DataFrame]:
-
     if not path.exists():
         return
     with ParquetFile(path) as file:

@@ -17,14 +17,30 @@ from google.cloud.bigquery import Table as BigQueryTable
 from torn_pipeline.errors import WarehouseError
 from torn_pipeline.tables.table import VALID_TO, ColumnType, Role
 from torn_pipeline.warehouse.bigquery_sql import identifier, logical, physical
+from torn_pipeline.warehouse.changes import LiveColumn, Shape, description_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from torn_pipeline.tables.table import Column, Table
+    from torn_pipeline.tables.table import Table
     from torn_pipeline.warehouse.bigquery_service import Service
 
-__all__ = ["SQL_TYPES", "LiveTable", "clauses", "field_of", "layout", "look", "partitions", "shape", "widen", "wider"]
+__all__ = [
+    "SQL_TYPES",
+    "LiveTable",
+    "clauses",
+    "describe",
+    "field_of",
+    "layout",
+    "live_table",
+    "look",
+    "partitions",
+    "shape",
+    "shapes",
+    "text_of",
+    "widen",
+    "wider",
+]
 
 SQL_TYPES = {
     ColumnType.INTEGER: "INT64",
@@ -128,7 +144,7 @@ def look(service: Service, tables: Iterable[Table], *, strict: bool = True) -> d
                 "rename it, or name another dataset in TORN_WAREHOUSE"
             )
             raise WarehouseError(message)
-        live = LiveTable(table, there, {logical(one.name): _COLUMN_TYPES.get(one.field_type, one.field_type) for one in _fields(there)})
+        live = live_table(table, there)
         live.asked = {column.name for column in table.columns}
         for column in table.columns:
             if live.columns.setdefault(column.name, column.type) != column.type:
@@ -137,6 +153,30 @@ def look(service: Service, tables: Iterable[Table], *, strict: bool = True) -> d
         if strict and live.misfits:
             raise WarehouseError(live.misfits[0])
         found[table.name] = live
+    return found
+
+
+def live_table(table: Table, there: BigQueryTable | None) -> LiveTable:
+    """A table as it stands, without anything that its contract has besides."""
+    return LiveTable(table, there, {logical(one.name): _COLUMN_TYPES.get(one.field_type, one.field_type) for one in _fields(there)})
+
+
+def shapes(service: Service, names: Iterable[str]) -> dict[str, Shape]:
+    """How tables stand; those that are not there are left out."""
+    found = {}
+    for name in names:
+        there = service.table(service.place.dataset, name)
+        if there is not None and there.table_type == "TABLE":
+            columns = {
+                logical(one.name): LiveColumn(
+                    type=_COLUMN_TYPES.get(one.field_type),
+                    native=one.field_type,
+                    nullable=one.mode != "REQUIRED",
+                    description=one.description or "",
+                )
+                for one in there.schema
+            }
+            found[name] = Shape(columns=columns, description=there.description or "")
     return found
 
 
@@ -151,7 +191,7 @@ def shape(service: Service, live: Mapping[str, LiveTable]) -> None:
         if one.there is None:
             _create(service, one, times[name])
         else:
-            _extend(service, one)
+            describe(service, one)
 
 
 def widen(service: Service, live: Mapping[str, LiveTable], job_id: str, call: str) -> bool:
@@ -196,6 +236,11 @@ def wider(one: ColumnType, other: ColumnType) -> ColumnType:
     return ColumnType.FLOAT if {one, other} == {ColumnType.INTEGER, ColumnType.FLOAT} else ColumnType.TEXT
 
 
+def text_of(column: str) -> str:
+    """A value of a column as text: 1.0 stays ``1.0``, which a cast makes ``1``; a null, which becomes the text ``NULL``, stays null."""
+    return f"IF({column} IS NULL, NULL, FORMAT('%t', {column}))"
+
+
 def field_of(name: str, kind: ColumnType, description: str = "") -> SchemaField:
     """A nullable column."""
     given = {"name": name, "type": _FIELD_TYPES[kind], "mode": "NULLABLE"}
@@ -218,7 +263,7 @@ def _time(table: Table, known: Mapping[str, Table]) -> str | None:
 def _create(service: Service, live: LiveTable, time: str | None) -> None:
 
     table = live.table
-    descriptions = {column.name: _description(column) for column in table.columns}
+    descriptions = {column.name: description_of(column) for column in table.columns}
     fields = [field_of(physical(name), ColumnType(kind), descriptions.get(name, "")) for name, kind in live.columns.items()]
     new = service.new_table(service.place.dataset, table.name, fields)
     new.description = table.description or None
@@ -229,11 +274,15 @@ def _create(service: Service, live: LiveTable, time: str | None) -> None:
     service.create_table(new)
 
 
-def _extend(service: Service, live: LiveTable) -> None:
+def describe(service: Service, live: LiveTable) -> None:
+    """Give a table that is there the columns that it has room for, and its contract's descriptions.
 
+    Raises:
+        Stale: when somebody else changed it meanwhile.
+    """
     there = live.there
     assert there is not None  # noqa: S101 - who calls has looked
-    wanted = {physical(column.name): _description(column)[:_DESCRIPTION] for column in live.table.columns}
+    wanted = {physical(column.name): description_of(column)[:_DESCRIPTION] for column in live.table.columns}
     fields = []
     for one in there.schema:
         described = one.to_api_repr() | {"description": wanted.get(one.name) or one.description}
@@ -258,7 +307,7 @@ def _widening(service: Service, live: LiveTable) -> list[str]:
     name = service.place.table(live.table.name)
     before = {logical(one.name): _COLUMN_TYPES.get(one.field_type, one.field_type) for one in _fields(live.there)}
     needed = {column: kind for column, kind in live.widened.items() if before.get(column, kind) != kind}
-    texts = [f"FORMAT('%t', {identifier(column)}) AS {identifier(column)}" for column, kind in needed.items() if kind is ColumnType.TEXT]
+    texts = [f"{text_of(identifier(column))} AS {identifier(column)}" for column, kind in needed.items() if kind is ColumnType.TEXT]
     floats = [column for column, kind in needed.items() if kind is ColumnType.FLOAT]
     statements = [f"ALTER TABLE {name} ALTER COLUMN {identifier(column)} SET DATA TYPE FLOAT64" for column in floats]
     if texts and live.there is not None:
@@ -282,7 +331,3 @@ def _other_type(table: Table, column: str, there: str, wanted: ColumnType) -> st
         f"column {column} of table {table.name} is {there} in the warehouse and {wanted} in the contract; "
         "columns are never narrowed: rebuild the table with `torn-pipeline replay ENDPOINT --rebuild`"
     )
-
-
-def _description(column: Column) -> str:
-    return f"{column.description} ({column.unit})" if column.unit else column.description

@@ -2,18 +2,35 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from torn_pipeline.errors import WarehouseError
 from torn_pipeline.tables.table import ColumnType
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from torn_pipeline.tables.table import Column, Table
 
-__all__ = ["Change", "Kind", "LiveColumn", "Shape", "changes_of", "description_of", "refused"]
+__all__ = [
+    "Change",
+    "Kind",
+    "LiveColumn",
+    "Shape",
+    "changes_of",
+    "columns_of_version",
+    "copies_among",
+    "copy_name",
+    "description_of",
+    "never_made",
+    "refused",
+    "value_lost",
+]
+
+_COPY = re.compile(r"backup_(?P<table>.+)_v(?P<version>\d+)")
 
 _WIDER = {
     ColumnType.INTEGER: {ColumnType.FLOAT, ColumnType.TEXT},
@@ -100,6 +117,54 @@ def refused(changes: Sequence[Change], allowed: set[Kind]) -> list[Change]:
 def description_of(column: Column) -> str:
     """What a warehouse says of a column: its description, and its unit."""
     return f"{column.description} ({column.unit})" if column.unit else column.description
+
+
+def never_made(change: Change) -> WarehouseError:
+    """What is said of a change to another type."""
+    message = (
+        f"table {change.table.name}: {change.column} is {change.before} and cannot become {change.after}: "
+        "rebuild it with `torn-pipeline replay`"
+    )
+    return WarehouseError(message)
+
+
+def value_lost(table: str, column: str, wanted: ColumnType, count: int, example: object) -> WarehouseError:
+    """What is said of values that would not be the same as another type."""
+    message = (
+        f"table {table}: {count} values of {column} cannot become {wanted}, the first is {example!r}, so nothing was "
+        "changed; mend them first, or leave the column as it is"
+    )
+    return WarehouseError(message)
+
+
+def columns_of_version(table: str, version: int, known: Mapping[int, Mapping[str, str]]) -> dict[str, ColumnType]:
+    """The columns that a table had in a version, of the types that contracts have; ``known`` are those of all its versions.
+
+    Raises:
+        WarehouseError: when there is no such version, or it is the last.
+    """
+    types = set(ColumnType)
+    columns = {number: {name: ColumnType(word) for name, word in found.items() if word in types} for number, found in known.items()}
+    wanted = columns.get(version)
+    if wanted and version != max(columns):
+        return wanted
+    there = ", ".join(str(number) for number, found in columns.items() if found and number != max(columns))
+    message = f"table {table} cannot be rolled back to version {version}: it had the versions {there or 'of no other shape'}"
+    raise WarehouseError(message)
+
+
+def copy_name(table: str, version: int) -> str:
+    """The name, among the platform's own tables, of the copy of a table as it was in a version."""
+    return f"backup_{table}_v{version}"
+
+
+def copies_among(names: Iterable[str]) -> dict[str, set[int]]:
+    """The versions of each table that a copy is kept of, from the names of the platform's own tables."""
+    kept: dict[str, set[int]] = {}
+    for name in names:
+        if found := _COPY.fullmatch(name):
+            kept.setdefault(found["table"], set()).add(int(found["version"]))
+    return kept
 
 
 def _changes(table: Table, live: Shape | None) -> Iterator[Change]:

@@ -198,12 +198,19 @@ class DuckDBWarehouse:
         with self._reading_meta() as session:
             return None if session is None else meta.recorded_mode(session, table)
 
-    def shapes(self, tables: Sequence[str]) -> Mapping[str, Shape]:
-        """How tables stand now; those that are not there are left out."""
+    def shapes(self, tables: Sequence[str] | None = None) -> Mapping[str, Shape]:
+        """How tables stand now, all of them unless some are named; those that are not there are left out."""
         with self._reading_meta() as session:
             return {} if session is None else schema.shapes(session, tables)
 
-    def change(self, changes: Sequence[Change], *, keep_backups: int, run_id: str = "") -> None:
+    def change(
+        self,
+        changes: Sequence[Change],
+        *,
+        groups: Sequence[Sequence[Table]] = (),  # noqa: ARG002 - a transaction has the whole file
+        keep_backups: int,
+        run_id: str = "",
+    ) -> None:
         """Apply changes in one transaction, record them, and keep a copy of each table that is rewritten.
 
         Raises:
@@ -217,7 +224,15 @@ class DuckDBWarehouse:
         with self._reading_meta() as session:
             return [] if session is None else changing.versions(session, table)
 
-    def roll_back(self, table: Table, version: int, *, keep_backups: int, run_id: str = "") -> tuple[str, ...]:
+    def roll_back(
+        self,
+        table: Table,
+        version: int,
+        *,
+        beside: Sequence[Table] = (),  # noqa: ARG002 - as above
+        keep_backups: int,
+        run_id: str = "",
+    ) -> tuple[str, ...]:
         """Give a table the columns back that it had in a version, and what was done to it; the rows since then stay.
 
         Raises:

@@ -4,15 +4,13 @@
 
 from __future__ import annotations
 
-import re
 from itertools import groupby
 from typing import TYPE_CHECKING
 
-from torn_pipeline.errors import WarehouseError
 from torn_pipeline.tables.table import ColumnType
 from torn_pipeline.warehouse import duckdb_meta as meta
 from torn_pipeline.warehouse import duckdb_schema as schema
-from torn_pipeline.warehouse.changes import Change, Kind
+from torn_pipeline.warehouse.changes import Change, Kind, columns_of_version, copies_among, copy_name, never_made
 from torn_pipeline.warehouse.duckdb_sql import identifier, literal, qualified, same
 from torn_pipeline.warehouse.protocol import SchemaVersion
 
@@ -24,8 +22,6 @@ if TYPE_CHECKING:
     from torn_pipeline.warehouse.duckdb_schema import LiveTable
 
 __all__ = ["apply", "roll_back", "versions"]
-
-_COPY = re.compile(r"backup_(?P<table>.+)_v(?P<version>\d+)")
 
 
 def apply(session: Session, changes: Sequence[Change], keep: int, run_id: str) -> None:
@@ -61,8 +57,7 @@ def _apply(session: Session, live: LiveTable, change: Change, run_id: str) -> No
             what = f"COLUMN {qualified(name)}.{identifier(column)}" if column else f"TABLE {qualified(name)}"
             session.run(f"COMMENT ON {what} IS {literal(change.after)}")
         case _:
-            message = f"table {name}: {column} is {change.before} and cannot become {change.after}: rebuild it with `torn-pipeline replay`"
-            raise WarehouseError(message)
+            raise never_made(change)
 
 
 def versions(session: Session, table: str | None) -> list[SchemaVersion]:
@@ -88,16 +83,8 @@ def roll_back(session: Session, table: Table, version: int, keep: int, run_id: s
     Raises:
         WarehouseError: when there is no such version, or a value would be lost.
     """
-    types = set(ColumnType)
-    known = {
-        number: {name: word for name, word in columns.items() if word in types}
-        for _, number, _, columns, *_ in meta.schema_versions(session, table.name)
-    }
-    wanted = known.get(version) or {}
-    if not wanted or max(known) == version:
-        there = ", ".join(str(number) for number, columns in known.items() if columns and number != max(known))
-        message = f"table {table.name} cannot be rolled back to version {version}: it had the versions {there or 'of no other shape'}"
-        raise WarehouseError(message)
+    known = {number: columns for _, number, _, columns, *_ in meta.schema_versions(session, table.name)}
+    wanted = columns_of_version(table.name, version, known)
     copy = min((number for number in _copies(session).get(table.name, ()) if number >= version), default=None)
     source = None if copy is None else _copy_of(table.name, copy)
     live = schema.live_table(session, table)
@@ -105,9 +92,9 @@ def roll_back(session: Session, table: Table, version: int, keep: int, run_id: s
     missing = [name for name in wanted if name not in live.columns]
     for name, word in wanted.items():
         if name in missing:
-            schema.add(session, live, name, ColumnType(word), run_id)
+            schema.add(session, live, name, word, run_id)
         elif schema.word_of(live, name) != word:
-            schema.retype(session, live, name, ColumnType(word), run_id)
+            schema.retype(session, live, name, word, run_id)
     for name in set(live.columns) - set(wanted):
         schema.drop(session, live, name, run_id)
     if source is not None:
@@ -137,14 +124,10 @@ def _keep(session: Session, table: str, keep: int, *, spare: int | None = None) 
 
 
 def _copy_of(table: str, version: int) -> str:
-    return f"warehouse.torn_meta.{identifier(f'backup_{table}_v{version}')}"
+    return f"warehouse.torn_meta.{identifier(copy_name(table, version))}"
 
 
 def _copies(session: Session) -> dict[str, set[int]]:
     """The versions of each table that a copy is kept of."""
-    kept: dict[str, set[int]] = {}
     sql = "SELECT table_name FROM duckdb_tables() WHERE database_name = 'warehouse' AND schema_name = 'torn_meta'"
-    for (name,) in session.run(sql):
-        if found := _COPY.fullmatch(name):
-            kept.setdefault(found["table"], set()).add(int(found["version"]))
-    return kept
+    return copies_among(name for (name,) in session.run(sql))

@@ -12,7 +12,7 @@ import polars as pl
 from torn_pipeline.errors import WarehouseError
 from torn_pipeline.tables.table import ColumnType
 from torn_pipeline.warehouse import duckdb_meta as meta
-from torn_pipeline.warehouse.changes import LiveColumn, Shape, description_of
+from torn_pipeline.warehouse.changes import LiveColumn, Shape, description_of, value_lost
 from torn_pipeline.warehouse.duckdb_sql import identifier, literal, qualified
 
 if TYPE_CHECKING:
@@ -71,8 +71,8 @@ def live_table(session: Session, table: Table) -> LiveTable:
     return LiveTable(table, {name: data_type for name, (data_type, *_) in columns.items() if name})
 
 
-def shapes(session: Session, names: Sequence[str]) -> dict[str, Shape]:
-    """How tables stand; those that are not there are left out."""
+def shapes(session: Session, names: Sequence[str] | None) -> dict[str, Shape]:
+    """How tables stand, all of them unless some are named; those that are not there are left out."""
     types = {duckdb_type: column_type for column_type, duckdb_type in _TYPES.items()}
     return {
         table: Shape(
@@ -83,7 +83,7 @@ def shapes(session: Session, names: Sequence[str]) -> dict[str, Shape]:
             },
             description=columns[""][1] or "",
         )
-        for table, columns in _columns(session, list(names)).items()
+        for table, columns in _columns(session, names).items()
     }
 
 
@@ -146,15 +146,15 @@ def empty(session: Session, endpoint: str, tables: Sequence[Table], run_id: str)
     meta.forget_loads(session, endpoint, [table.name for table in tables])
 
 
-def _columns(session: Session, names: list[str]) -> dict[str, dict[str, tuple[str, str | None, bool]]]:
+def _columns(session: Session, names: Sequence[str] | None) -> dict[str, dict[str, tuple[str, str | None, bool]]]:
     """By table and column, in order: type, comment, and whether it may be null; the table's own comment stands under an empty name."""
     tables: dict[str, dict[str, tuple[str, str | None, bool]]] = {}
     sql = """SELECT table_name, '' AS column_name, '' AS data_type, comment, true, -1 AS place FROM duckdb_tables()
-            WHERE database_name = 'warehouse' AND schema_name = 'torn' AND list_contains($names, table_name)
+            WHERE database_name = 'warehouse' AND schema_name = 'torn' AND coalesce(list_contains($names, table_name), true)
         UNION ALL SELECT table_name, column_name, data_type, comment, is_nullable, column_index FROM duckdb_columns()
-            WHERE database_name = 'warehouse' AND schema_name = 'torn' AND list_contains($names, table_name)
+            WHERE database_name = 'warehouse' AND schema_name = 'torn' AND coalesce(list_contains($names, table_name), true)
         ORDER BY table_name, place"""
-    for table, column, data_type, comment, is_nullable, _ in session.run(sql, {"names": names}):
+    for table, column, data_type, comment, is_nullable, _ in session.run(sql, {"names": None if names is None else list(names)}):
         tables.setdefault(table, {})[column] = (data_type, comment, is_nullable)
     return tables
 
@@ -225,11 +225,7 @@ def retype(session: Session, live: LiveTable, name: str, column_type: ColumnType
     before, after = live.columns[name], _TYPES[column_type]
     count, example = session.run(_lost(live.table.name, identifier(name), before, after))[0]
     if count:
-        message = (
-            f"table {live.table.name}: {count} values of {name} cannot become {column_type}, the first is {example!r}, so nothing was "
-            "changed; mend them first, or leave the column as it is"
-        )
-        raise WarehouseError(message)
+        raise value_lost(live.table.name, name, column_type, count, example)
     session.run(f"ALTER TABLE {qualified(live.table.name)} ALTER COLUMN {identifier(name)} SET DATA TYPE {after}")
     live.columns[name] = after
     widened = _wider(before, after) == after

@@ -13,13 +13,13 @@ from torn_pipeline.tables.values import DTYPES
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from torn_pipeline.warehouse.protocol import MaintainedWarehouse, Window
+    from torn_pipeline.warehouse.protocol import Warehouse, Window
 
 __all__ = ["read_part", "scan_part"]
 
 
 def read_part(
-    warehouse: MaintainedWarehouse, table: str, *, columns: Sequence[str] = (), accounts: Sequence[str] = (), within: Window | None = None
+    warehouse: Warehouse, table: str, *, columns: Sequence[str] = (), accounts: Sequence[str] = (), within: Window | None = None
 ) -> pl.DataFrame:
     """The rows of a table: some columns, some accounts and a time window, each all unless given.
 
@@ -31,7 +31,7 @@ def read_part(
 
 
 def scan_part(
-    warehouse: MaintainedWarehouse, table: str, *, columns: Sequence[str] = (), accounts: Sequence[str] = (), within: Window | None = None
+    warehouse: Warehouse, table: str, *, columns: Sequence[str] = (), accounts: Sequence[str] = (), within: Window | None = None
 ) -> pl.LazyFrame:
     """The same, read when it is collected, and then only the columns that the query needs.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Protocol
 
 from torn_pipeline.tables.table import histories_of
 
@@ -24,7 +24,6 @@ __all__ = [
     "Backup",
     "EndpointStatus",
     "Load",
-    "MaintainedWarehouse",
     "QuarantineRow",
     "Quarantined",
     "Receipt",
@@ -182,7 +181,7 @@ class SchemaVersion:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Backup:
-    """A copy of a whole warehouse as it was at a moment (UTC): where it is, how many bytes it has, its checksum."""
+    """A copy of a whole warehouse as it was at a moment (UTC): where it is, how many bytes it has, its checksum if it is a file."""
 
     moment: datetime
     place: str
@@ -242,8 +241,8 @@ class Warehouse(Protocol):
         """Let every row of an account follow its new name, in one transaction; the number of rows of normalised tables."""
         ...
 
-    def read(self, table: str, *, columns: Sequence[str] = (), account: str | None = None) -> pl.DataFrame:
-        """The rows of a table, all columns unless some are named, one account's when given."""
+    def read(self, table: str, *, columns: Sequence[str] = (), account: str | None = None, within: Window | None = None) -> pl.DataFrame:
+        """The rows of a table, all columns unless some are named, one account's and those in a time window when given."""
         ...
 
     def query(self, sql: str) -> pa.Table:
@@ -266,23 +265,16 @@ class Warehouse(Protocol):
         """The storage mode that the rows of a table were loaded in, ``None`` when there was no load."""
         ...
 
-
-@runtime_checkable
-class MaintainedWarehouse(Warehouse, Protocol):
-    """A warehouse that also reads parts of tables, changes their shape on demand, and keeps copies of itself."""
-
-    def read(self, table: str, *, columns: Sequence[str] = (), account: str | None = None, within: Window | None = None) -> pl.DataFrame:
-        """The rows of a table, all columns unless some are named, one account's and those in a time window when given."""
+    def shapes(self, tables: Sequence[str] | None = None) -> Mapping[str, Shape]:
+        """How tables stand now, all normalised ones unless some are named; those that are not there are left out."""
         ...
 
-    def shapes(self, tables: Sequence[str]) -> Mapping[str, Shape]:
-        """How tables stand now; those that are not there are left out."""
-        ...
+    def change(self, changes: Sequence[Change], *, groups: Sequence[Sequence[Table]] = (), keep_backups: int, run_id: str = "") -> None:
+        """Apply changes, record them, and keep a copy of each table that is rewritten.
 
-    def change(self, changes: Sequence[Change], *, keep_backups: int, run_id: str = "") -> None:
-        """Apply changes in one transaction, record them, and keep a copy of each table that is rewritten.
-
-        Of a table's copies the newest ``keep_backups`` stay. Raises ``WarehouseError`` when a change would lose a value.
+        ``groups`` are the tables that loads write together, as far as these are among them: a load comes before or after.
+        Of a table's copies the newest ``keep_backups`` stay. Raises ``WarehouseError`` when a change would lose a value;
+        then none is made.
         """
         ...
 
@@ -290,15 +282,21 @@ class MaintainedWarehouse(Warehouse, Protocol):
         """Every change of the tables' shapes, oldest first; of one table when given."""
         ...
 
-    def roll_back(self, table: Table, version: int, *, keep_backups: int, run_id: str = "") -> tuple[str, ...]:
+    def roll_back(
+        self, table: Table, version: int, *, beside: Sequence[Table] = (), keep_backups: int, run_id: str = ""
+    ) -> tuple[str, ...]:
         """Give a table the columns back that it had in a version, and what was done to it; the rows since then stay.
 
-        What a dropped or rewritten column held comes from the copy that was kept, null where there is none.
+        ``beside`` are the other tables that loads write together with it. What a dropped or rewritten column held comes
+        from the copy that was kept, null where there is none.
         """
         ...
 
     def backup(self, folder: Path | None = None, *, keep: int) -> Backup:
-        """Copy the warehouse as it is now; of its copies in the same place the newest ``keep`` stay."""
+        """Copy the warehouse as it is now; of its copies in the same place the newest ``keep`` stay.
+
+        Raises ``UsageError``, as the next two do, when a folder is named and the warehouse keeps its copies within itself.
+        """
         ...
 
     def backups(self, folder: Path | None = None) -> list[Backup]:

@@ -1,0 +1,202 @@
+"""Endpoints with a history, through Dagster and the console script: what the tables hold is what the world was."""
+
+from __future__ import annotations
+
+import json
+import time
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import dagster as dg
+import pytest
+
+from torn_pipeline import steps
+from torn_pipeline.assets import raw_key, table_key
+from torn_pipeline.automation.in_process import run_endpoint
+from torn_pipeline.definitions import build_defs
+from torn_pipeline.settings import Settings
+from torn_pipeline.simulator import DuplicatePage, EmptyList, ErrorCode, Simulator, Size, World
+from torn_pipeline_tests.ledger import know_keys
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from torn_pipeline.ops.summary import RunOutcome
+
+FACTION = 40_832
+ENDPOINTS = {
+    "faction_attacks": ("/faction/attacks", {}),
+    "faction_news": ("/faction/news", {"cat": "main,attack,crime,membership"}),
+    "faction_chains": ("/faction/chains", {}),
+    "faction_rankedwars": ("/faction/rankedwars", {}),
+}
+DAYS = 6  # of the world's life before a test begins
+
+
+@dataclass(kw_only=True)
+class Harness:
+    world: World
+    simulator: Simulator
+    settings: Settings
+    instance: dg.DagsterInstance
+    defs: dg.Definitions
+
+    @property
+    def pipeline(self) -> steps.Pipeline:
+        return steps.open_pipeline(self.settings)
+
+    def run(self, endpoint: str = "faction_attacks", day: date | None = None, **options: bool) -> RunOutcome:
+        return run_endpoint(self.defs, self.instance, self.pipeline.plan(endpoint), "default", day, **options)
+
+    def truth(self, endpoint: str) -> list[Any]:
+        """The ids of what the faction has a history of, from the world's own state."""
+        faction = self.world.faction(FACTION)
+        categories = set(ENDPOINTS["faction_news"][1]["cat"].split(","))
+        return sorted(
+            {
+                "faction_attacks": [row["id"] for row in faction.attacks],
+                "faction_news": [row["id"] for category, row in faction.news if category in categories],
+                "faction_chains": [row["id"] for row in faction.chains],
+                "faction_rankedwars": [war["id"] for war in self.world.ranked_wars if FACTION in {one["id"] for one in war["factions"]}],
+            }[endpoint]
+        )
+
+    def ids(self, endpoint: str) -> list[Any]:
+        return sorted(self.pipeline.warehouse.read(endpoint, columns=["id"])["id"].to_list())
+
+    def gaps(self, endpoint: str = "faction_attacks") -> list[Any]:
+        plan, now = self.pipeline.plan(endpoint), datetime.now(UTC)
+        return steps.missing(self.pipeline, plan, "default", plan.endpoint.since, now.date(), now=now)
+
+    def check(self, endpoint: str = "faction_attacks") -> dg.AssetCheckEvaluation:
+        """The last result of the check of completeness."""
+        key = dg.AssetCheckKey(table_key(endpoint), "completeness")
+        (record,) = self.instance.event_log_storage.get_asset_check_execution_history(key, limit=1)
+        assert record.event is not None
+        assert record.event.dagster_event is not None
+        return record.event.dagster_event.asset_check_evaluation_data
+
+
+@contextmanager
+def opened(folder: Path, *, attacks: int = 400) -> Iterator[Harness]:
+    """A world that has lived for some days up to now, and a pipeline that knows nothing of it yet."""
+    now = int(time.time())
+    world = World(size=Size(members=14, crimes=6, items=12, attacks=attacks), now=now - DAYS * 86_400)
+    world.advance_to(now)
+    since = (datetime.now(UTC) - timedelta(days=40)).date()
+    endpoints = [
+        {"name": name, "path": path, "params": params, "frequency": "PT15M", "storage_mode": "upsert"}
+        for name, (path, params) in ENDPOINTS.items()
+    ]
+    defaults = {"max_retries": 0, "rate_limit": 10_000, "since": since.isoformat()}
+    (folder / "pipeline.json").write_text(json.dumps({"defaults": defaults, "endpoints": endpoints}))
+    with Simulator(world, calls_per_window=10_000, cache_seconds=30) as simulator, dg.DagsterInstance.ephemeral() as instance:
+        settings = Settings(
+            api_url=simulator.url,
+            config=folder / "pipeline.json",
+            data_dir=folder / "data",
+            dagster_home=folder / "dagster",
+            keys={"default": (next(iter(world.keys)),)},
+            rate_window=0.01,
+        )
+        know_keys(settings.data_dir, world)
+        yield Harness(world=world, simulator=simulator, settings=settings, instance=instance, defs=build_defs(settings))
+
+
+@pytest.fixture
+def harness(tmp_path: Path) -> Iterator[Harness]:
+    with opened(tmp_path) as found:
+        yield found
+
+
+def test_the_first_run_brings_all_there_is_and_the_next_what_is_new(harness: Harness) -> None:
+    for endpoint in ENDPOINTS:
+        assert not harness.run(endpoint).error
+        assert harness.ids(endpoint) == harness.truth(endpoint)
+        assert not harness.gaps(endpoint)
+        assert harness.check(endpoint).passed
+    calls = harness.simulator.received
+    for _ in range(3):
+        harness.world.add_attack(FACTION)
+    harness.world.advance_to(int(time.time()) + 1)
+    time.sleep(1.1)  # an attack of this second may not be asked for before it is over
+    assert not harness.run("faction_attacks").error
+    assert harness.ids("faction_attacks") == harness.truth("faction_attacks")
+    assert harness.simulator.received - calls <= 3, "only what is new is asked for"
+    assert harness.check().passed
+
+
+def test_a_day_is_fetched_whole_and_alone(harness: Harness) -> None:
+    day = (datetime.now(UTC) - timedelta(days=2)).date()
+    assert not harness.run(day=day).error
+    begin = int(datetime.combine(day, datetime.min.time(), UTC).timestamp())
+    wanted = sorted(row["id"] for row in harness.world.faction(FACTION).attacks if begin <= row["ended"] < begin + 86_400)
+    assert wanted
+    assert harness.ids("faction_attacks") == wanted
+    check = harness.check()
+    assert not check.passed
+    assert check.metadata["days_missing"].value == 40  # all but the one, today among them
+
+
+def test_days_that_are_chosen_together_are_one_run(harness: Harness) -> None:
+    """As the UI's backfill asks for them: a range of partitions."""
+    today = datetime.now(UTC).date()
+    first, last = (f"default|{today - timedelta(days=days)}" for days in (5, 1))
+    job = harness.defs.resolve_job_def("faction_attacks")
+    tags = {"dagster/asset_partition_range_start": first, "dagster/asset_partition_range_end": last}
+    result = job.execute_in_process(instance=harness.instance, tags=tags)
+    keys = {event.partition for event in result.get_asset_materialization_events() if event.asset_key == raw_key("faction_attacks")}
+    assert keys == {f"default|{today - timedelta(days=days)}" for days in range(1, 6)}
+    assert len(harness.pipeline.warehouse.fetches("faction_attacks")) == 1
+    plan, now = harness.pipeline.plan("faction_attacks"), datetime.now(UTC)
+    assert not steps.missing(harness.pipeline, plan, "default", today - timedelta(days=5), today - timedelta(days=1), now=now)
+
+
+def test_what_landed_is_loaded_before_the_api_is_asked(harness: Harness) -> None:
+    plan, gaps = harness.pipeline.plan("faction_attacks"), harness.gaps()
+    time.sleep(1.1)  # a fetch proves nothing of the second in which it began
+    (landed,) = steps.fetch_new(harness.pipeline, plan, "default")
+    calls = harness.simulator.received
+    assert [fetched.fetch_id for fetched, _ in steps.fill(harness.pipeline, plan, "default", gaps)] == [landed.fetch_id]
+    assert harness.simulator.received == calls
+    assert harness.ids("faction_attacks") == harness.truth("faction_attacks")
+    assert not harness.gaps()
+
+
+def test_a_window_with_too_much_in_it_is_split(harness: Harness, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("torn_pipeline.steps.fetching._MOST_PAGES", 2)
+    assert not harness.run().error
+    fetches = harness.pipeline.warehouse.fetches("faction_attacks").sort("window_from")
+    assert len(fetches) > 2
+    assert fetches["window_from"].to_list()[1:] == fetches["window_to"].to_list()[:-1]
+    assert harness.ids("faction_attacks") == harness.truth("faction_attacks")
+    assert not harness.gaps()
+
+
+@pytest.mark.parametrize("fault", [EmptyList(call=3), DuplicatePage(call=3), ErrorCode(code=17, call=3)], ids=type)
+def test_a_fault_on_the_way_is_overcome_or_refused(harness: Harness, fault: Any) -> None:  # noqa: ANN401 - any of the simulator's
+    harness.simulator.faults.append(fault)
+    if harness.run().error:
+        assert harness.pipeline.warehouse.fetches("faction_attacks").filter(complete=True).is_empty()
+        assert not harness.run().error
+    assert harness.ids("faction_attacks") == harness.truth("faction_attacks")
+    assert not harness.gaps()
+
+
+def test_an_empty_week_is_complete(tmp_path: Path) -> None:
+    with opened(tmp_path, attacks=0) as harness:
+        harness.world.faction(FACTION).attacks.clear()
+        assert not harness.run().error
+        assert harness.ids("faction_attacks") == []
+        assert not harness.gaps()
+
+
+def test_a_run_for_all_there_is_reads_it_again(harness: Harness) -> None:
+    assert not harness.run().error
+    assert not harness.run(full=True).error
+    windows = harness.pipeline.warehouse.fetches("faction_attacks")["window_from"].to_list()
+    assert windows[0] == windows[1]
+    assert harness.ids("faction_attacks") == harness.truth("faction_attacks")
