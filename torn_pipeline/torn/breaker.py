@@ -74,7 +74,7 @@ class Breaker:
             times = times + 1 if now < until + self._longest else 1
             seconds = min((error.wait or 0.0) * 2 ** (times - 1), self._longest)
             database.execute("REPLACE INTO breaker VALUES (1, ?, ?, ?, ?, 0)", (times, now, now + seconds, error.said))
-        _log.error("the API asks everybody to stay away (%s): no call is made until %s", error.said, _moment(now + seconds))
+        _log.warning("the API asks everybody to stay away (%s): no call is made until %s", error.said, _moment(now + seconds))
 
     def end(self) -> None:
         """Let calls through again."""

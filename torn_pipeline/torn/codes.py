@@ -138,8 +138,8 @@ def _meaning_of_status(status: int, *, html: bool) -> _Meaning:
 def _build(meaning: _Meaning, asked: Asked, said: str) -> PipelineError:
     about_key = issubclass(meaning.error, KeyRefused)
     advice = meaning.advice.format(variable=asked.variable)
-    whose = f" to {asked.place}" if about_key and asked.place else ""
-    message = asked.redact(f"{asked.call}: the API answered{whose} {said}; {advice}")
+    whose = f", to {asked.place}" if about_key and asked.place else ""
+    message = asked.redact(f"{asked.call}: the API answered {said}{whose}; {advice}")
     said = asked.redact(said)
     if issubclass(meaning.error, RefusedKey):
         return meaning.error(message, said=said, advice=advice)

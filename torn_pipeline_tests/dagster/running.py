@@ -15,6 +15,7 @@ from torn_pipeline import steps
 from torn_pipeline.definitions import build_defs
 from torn_pipeline.settings import Settings
 from torn_pipeline.simulator import Simulator, Size, World
+from torn_pipeline_tests.ledger import know_keys
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -119,4 +120,5 @@ def open_platform(folder: Path, *, size: Size = SMALL, **settings: Any) -> Itera
             "rate_window": 0.01,
             "keys": {name: (key,) for name, key in zip(("default", "second"), world.keys, strict=True)},
         }
+        know_keys(folder / "data", world)
         yield Platform(world=world, simulator=simulator, settings=Settings(**{**given, **settings}), instance=instance)

@@ -192,5 +192,5 @@ def test_one_account_that_fails_leaves_the_other_alone(console: Console) -> None
     console.environment["TORN_API_KEY"] = "WRONGKEY12345678"
     result = console("fetch", "faction_basic")
     assert result.status == 1
-    assert result.err.splitlines()[-1].startswith("default: GET /faction/basic for account default: the API answered error 2")
+    assert result.err.splitlines()[-1].startswith("default: GET /key/info for account default: the API answered error 2")
     assert result.row("second")[4] == "yes"

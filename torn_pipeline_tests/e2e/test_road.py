@@ -15,6 +15,7 @@ from torn_pipeline import steps
 from torn_pipeline.errors import ApiClosed, KeyRefused, PipelineError, Transient
 from torn_pipeline.simulator import CutJson, Drop, ErrorCode, HalfBody, Html, HttpStatus, Size
 from torn_pipeline_tests.dagster.running import ENDPOINTS, Platform, Rows, open_platform
+from torn_pipeline_tests.ledger import forgive
 from torn_pipeline_tests.reference import KEYS, TABLES, differences, reference_tables
 
 if TYPE_CHECKING:
@@ -389,6 +390,7 @@ def test_a_fault_that_no_retry_can_help_leaves_everything_as_it_was(wide: Wide, 
         wide.plant(fault(), place)
         with pytest.raises(error):
             wide.fetch()
+        forgive(wide.platform.settings.data_dir)
 
     assert wide.everything() == before
     last = wide.platform.pipeline.warehouse.fetches("faction_crimes").to_dicts()[-len(PLACES) :]

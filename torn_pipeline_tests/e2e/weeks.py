@@ -15,6 +15,7 @@ from torn_pipeline.errors import PipelineError
 from torn_pipeline.simulator import FAULTS, Delay, Fault, Key, NewField, Simulator, World
 from torn_pipeline.warehouse.duckdb import DuckDBWarehouse
 from torn_pipeline_tests.e2e.weeks_truth import ENDPOINTS, FACTIONS, NOVELTY, Right, State, Taken, problems_of, state_of
+from torn_pipeline_tests.ledger import forgive, know_keys
 from torn_pipeline_tests.reference import TABLES, Rows
 
 if TYPE_CHECKING:
@@ -175,7 +176,8 @@ class Weeks:
     _moves: bool = False
 
     def __post_init__(self) -> None:
-        """Watch every call."""
+        """Watch every call of the road itself."""
+        know_keys(self.patient.settings.data_dir, self.world)
         self.born = self.world.now
         self.simulator.before_call = self._before_call
 
@@ -197,6 +199,7 @@ class Weeks:
         before = [fault.times for fault in faults]
         self.simulator.faults += faults
         self._watched, self._notes, self._moves = (path, account), [], moves
+        forgive(self.patient.settings.data_dir)
         error, fetched = "", None
         try:
             fetched = self._fetch_and_load(self.impatient if slow else self.patient, endpoint, account)

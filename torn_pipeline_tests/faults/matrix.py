@@ -44,6 +44,7 @@ from torn_pipeline.simulator.faults import (
 )
 from torn_pipeline.tables.contracts import CONTRACTS
 from torn_pipeline.warehouse import warehouse_from_url
+from torn_pipeline_tests.ledger import know_keys
 from torn_pipeline_tests.reference import TABLES, differences, reference_tables
 
 if TYPE_CHECKING:
@@ -262,6 +263,7 @@ class City:
 
     def __post_init__(self) -> None:
         """Load the crimes as they were before."""
+        know_keys(self.folder, self.world)
         self.http.trust_env = False
         case, faction = self.case(), self.world.faction(FACTION)
         with self.world.lock:
@@ -277,12 +279,18 @@ class City:
         shutil.copy(case.warehouse, self.template)
         case.remove()
 
+    @property
+    def known(self) -> Path:
+        """What every case knows of the keys when it begins."""
+        return self.folder / "quota.sqlite"
+
     def case(self, *kinds: Kind) -> Case:
         """A data directory of its own, and the world as every case of these kinds begins with it."""
         self.cases += 1
         faults = [kind.make() for kind in kinds]
         case = Case(city=self, folder=self.folder / str(self.cases), patient=not any(isinstance(fault, Delay) for fault in faults))
         (case.folder / "data").mkdir(parents=True)
+        shutil.copy(self.known, case.folder / "data")
         with self.world.lock:
             self.world.faction(FACTION).crimes[:] = orjson.loads(orjson.dumps(self.crimes))
         self.simulator.faults.clear()

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl, urlsplit
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
 PREFIX = "/v2"
 
@@ -53,13 +53,24 @@ def refusal(code: object, text: str = "as the API says it", *, status: int = 200
     return reply({"error": {"code": code, "error": text}}, status=status)
 
 
+def key_info(*, owner: int = 1, level: int = 4, kind: str = "Full Access", faction: Sequence[str] = ()) -> Reply:
+    access = {"level": level, "type": kind, "faction": True, "company": False}
+    user = {"id": owner, "faction_id": 7, "company_id": None}
+    return reply({"info": {"selections": {"faction": list(faction)}, "access": access, "user": user}})
+
+
 @dataclass
 class Loopback:
-    """Answers each request with ``answer``, or with the next of ``replies``, the last one again and again."""
+    """Answers each request with ``answer``, or with the next of ``replies``, the last one again and again.
+
+    What is asked about keys is answered with ``about_key`` and listed apart, in ``asked_about``.
+    """
 
     replies: list[Reply] = field(default_factory=list)
     answer: Callable[[Request], Reply] | None = None
     requests: list[Request] = field(default_factory=list)
+    about_key: Callable[[Request], Reply] = field(default=lambda _: key_info())
+    asked_about: list[Request] = field(default_factory=list)
     over: threading.Event = field(default_factory=threading.Event)
     port: int = 0
 
@@ -72,6 +83,9 @@ class Loopback:
         return self.origin + PREFIX
 
     def next_reply(self, request: Request) -> Reply:
+        if request.path == "/key/info":
+            self.asked_about.append(request)
+            return self.about_key(request)
         self.requests.append(request)
         if self.answer is not None:
             return self.answer(request)

@@ -185,7 +185,7 @@ def test_what_cannot_be_helped_at_once_is_asked_once(
     api.replies = [answer]
     with pytest.raises(kind, match=says) as caught:
         make_client(max_retries=3).get("/faction/crimes")
-    assert type(caught.value) is kind
+    assert isinstance(caught.value, kind)
     assert len(api.requests) == 1
 
 
@@ -253,7 +253,7 @@ def test_a_refused_key_gives_way_to_the_next_for_good(api: Loopback, make_client
     client.get("/faction/crimes")
     client.get("/faction/members")
     assert [request.key for request in api.requests] == [KEY, OTHER_KEY, OTHER_KEY]
-    assert "1 usable keys left" in caplog.text
+    assert "to key 1 of TORN_API_KEY; put a working key" in caplog.text
 
 
 def test_when_every_key_is_refused_the_variable_is_named(api: Loopback, make_client: MakeClient) -> None:
@@ -367,7 +367,7 @@ def test_each_call_is_logged_with_its_numbers(api: Loopback, make_client: MakeCl
     caplog.set_level(logging.DEBUG, logger="torn_pipeline")
     api.replies = [reply(DATA)]
     size = len(make_client().get("/faction/crimes").content)
-    [record] = [record for record in caplog.records if record.name == "torn_pipeline.torn.client"]
+    [_, record] = [record for record in caplog.records if record.name == "torn_pipeline.torn.client"]
     assert record.levelno == logging.DEBUG
     assert f"HTTP status 200, {size} bytes" in record.getMessage()
     assert vars(record)["status"] == 200

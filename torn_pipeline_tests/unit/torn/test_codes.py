@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import pytest
 
-from torn_pipeline.errors import ApiClosed, ApiUnavailable, KeyRefused, PipelineError, RateLimited, RequestRefused
+from torn_pipeline.errors import ApiUnavailable, KeyRefused, PipelineError, RateLimited, RequestRefused
 from torn_pipeline.redaction import Redactor
-from torn_pipeline.torn.codes import AccessTooLow, Asked, error_of
+from torn_pipeline.torn.codes import AccessTooLow, Asked, KeyDone, KeyDoneForToday, RefusedKey, StayAway, error_of
 
 ASKED = Asked(call="GET /faction/crimes for account default", variable="TORN_API_KEY", window=60.0)
 CLASSES: list[tuple[type[PipelineError], tuple[int, ...]]] = [
     (ApiUnavailable, (0, 12, 15, 17)),
     (RateLimited, (5,)),
-    (ApiClosed, (8, 9, 24)),
-    (KeyRefused, (1, 2, 10, 13, 14, 18)),
+    (StayAway, (8, 9, 24)),
+    (KeyDone, (1, 2, 10, 13, 18)),
+    (KeyDoneForToday, (14,)),
     (AccessTooLow, (16,)),
     (RequestRefused, (3, 4, 6, 7, 11, 19, 20, 21, 22, 23, 25, 26, 27, 28, 29, 123, -1, 10**9)),
 ]
@@ -40,11 +41,20 @@ def test_a_known_code_decides_in_every_shape_and_with_every_status(code: int, ki
 
 def test_waiting_times_come_with_the_errors() -> None:
     limited = error_of(200, {"error": {"code": 5}}, Asked(call="GET /x", variable="V", window=2.0))
-    closed = error_of(200, {"error": {"code": 9}}, ASKED)
     assert isinstance(limited, RateLimited)
     assert limited.wait == 2.0
-    assert isinstance(closed, ApiClosed)
-    assert closed.wait == 300
+    for code, minutes in ((8, 10), (9, 5), (24, 5)):
+        closed = error_of(200, {"error": {"code": code, "error": "no"}}, ASKED)
+        assert isinstance(closed, StayAway)
+        assert (closed.wait, closed.said) == (minutes * 60, f"error {code}, 'no'")
+
+
+def test_what_is_worth_remembering_of_a_key_comes_with_the_error() -> None:
+    asked = Asked(call="GET /x", variable="TORN_API_KEY_SECOND", place="key 2 of TORN_API_KEY_SECOND")
+    error = error_of(200, {"error": {"code": 2, "error": "Incorrect key"}}, asked)
+    assert isinstance(error, RefusedKey)
+    assert (error.said, error.advice) == ("error 2, 'Incorrect key'", "put a working key into TORN_API_KEY_SECOND")
+    assert str(error) == f"GET /x: the API answered {error.said}, to key 2 of TORN_API_KEY_SECOND; {error.advice}"
 
 
 @pytest.mark.parametrize(

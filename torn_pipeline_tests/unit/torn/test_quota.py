@@ -20,7 +20,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from torn_pipeline.errors import ConfigError
-from torn_pipeline.torn import Quota
+from torn_pipeline.torn import Quota, Rank
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -106,7 +106,7 @@ def test_a_long_wait_is_told_once(quota: Quota, clock: Clock, caplog: pytest.Log
         call(quota, clock)
     [record] = caplog.records
     assert record.levelno == logging.INFO
-    assert "account default has made its 3 calls in 60 s: waiting 60.0 s" in record.getMessage()
+    assert "account default waits 60.0 s for its turn, 3 calls in 60 s are the most" in record.getMessage()
 
 
 def test_a_call_under_way_holds_its_slot_and_frees_it_a_window_after_its_end(quota: Quota, clock: Clock) -> None:
@@ -120,7 +120,7 @@ def test_a_call_under_way_holds_its_slot_and_frees_it_a_window_after_its_end(quo
 
 def test_the_slots_of_a_killed_process_come_free(quota: Quota, clock: Clock) -> None:
     for _ in range(3):
-        quota._wait("default")  # granted, and never ended
+        quota._wait("default", "")  # granted, and never ended
     assert call(quota, clock) <= 1000 + HOLD + WINDOW + 0.3
 
 
@@ -142,9 +142,9 @@ def test_a_call_that_outlives_its_hold_counts_from_its_end(quota: Quota, clock: 
 
 
 def test_a_call_that_outlives_its_hold_takes_no_other_ones_slot(quota: Quota, clock: Clock) -> None:
-    slot = quota._wait("default")
+    grant = quota._wait("default", "")
     clock.now += HOLD + WINDOW + 1
-    assert quota._wait("default") != slot
+    assert quota._wait("default", "").slot != grant.slot
 
 
 def test_a_clock_that_starts_again_does_not_block(quota: Quota, clock: Clock) -> None:
@@ -158,14 +158,14 @@ def test_a_clock_that_starts_again_does_not_block(quota: Quota, clock: Clock) ->
 def test_a_lowered_limit_is_kept_to(quota: Quota, clock: Clock) -> None:
     for _ in range(3):
         call(quota, clock, 1.0)
-    lower = Quota(quota._path, 1, WINDOW, hold=HOLD)
+    lower = Quota(quota.ledger.path, 1, WINDOW, hold=HOLD)
     assert call(lower, clock) >= 1003 + WINDOW
 
 
 def test_old_calls_leave_nothing_behind(quota: Quota, clock: Clock) -> None:
     for _ in range(20):
         call(quota, clock, 25.0)
-    with closing(sqlite3.connect(quota._path)) as database:
+    with closing(sqlite3.connect(quota.ledger.path)) as database:
         [(count,)] = database.execute("SELECT count(*) FROM calls")
     assert count <= 4
 
@@ -198,11 +198,11 @@ def test_in_no_window_are_more_calls_than_the_limit(calls: list[tuple[float, flo
         for pause, seconds, share, killed in calls:
             clock.advance(pause)
             clock.slept.clear()
-            slot = quota._wait("default")
+            grant = quota._wait("default", "")
             assert sum(clock.slept) <= WINDOW + HOLD + 1
             arrivals.append(clock.now + share * seconds)
             if not killed:
-                clock.due.append((clock.now + seconds, partial(quota._end, slot, "default")))
+                clock.due.append((clock.now + seconds, partial(quota._end, grant.slot, "default", "")))
     assert not arrivals or most_in_a_window(arrivals, WINDOW) <= limit
 
 
@@ -224,6 +224,139 @@ def test_threads_share_a_quota(tmp_path: Path) -> None:
     assert most_in_a_window(granted, 0.2) <= 5
 
 
+# --- who goes first --------------------------------------------------------------------------------------------
+
+
+class Crowd:
+    """Callers on one file and one clock, each a process of its own as far as the quota can tell."""
+
+    def __init__(self, folder: Path, clock: Clock, limit: int) -> None:
+        self.clock = clock
+        self.quotas = {rank: Quota(folder / "quota.sqlite", limit, WINDOW, hold=HOLD, rank=rank) for rank in Rank}
+        self.places: dict[str, int] = {}
+
+    def ask(self, name: str, rank: Rank, account: str = "default") -> bool:
+        """Whether this caller is given a slot now; it keeps its place in the line when not."""
+        grant, _, self.places[name] = self.quotas[rank]._take(account, "", self.places.get(name, NEW))
+        if grant is not None:
+            del self.places[name]
+            self.quotas[rank]._end(grant.slot, account, "")
+        return grant is not None
+
+
+NEW = 1 << 62
+
+
+@pytest.fixture
+def crowd(tmp_path: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> Crowd:
+    monkeypatch.setattr("torn_pipeline.torn.quota.time", clock)
+    return Crowd(tmp_path, clock, 1)
+
+
+def test_who_waits_with_a_higher_rank_goes_first(crowd: Crowd, clock: Clock) -> None:
+    assert crowd.ask("first", Rank.BACKFILL)
+    clock.advance(WINDOW - 1)
+    for name, rank in (("past", Rank.BACKFILL), ("tick", Rank.SCHEDULED), ("click", Rank.INTERACTIVE)):
+        assert not crowd.ask(name, rank)
+    clock.advance(1.5)
+    waiting = {"past": Rank.BACKFILL, "tick": Rank.SCHEDULED, "click": Rank.INTERACTIVE}
+    order = []
+    while waiting:
+        for name, rank in dict(waiting).items():
+            if crowd.ask(name, rank):
+                order.append(name)
+                del waiting[name]
+        clock.advance(1)
+    assert order == ["click", "tick", "past"]
+
+
+def test_within_a_rank_they_go_as_they_came(crowd: Crowd, clock: Clock) -> None:
+    assert crowd.ask("first", Rank.SCHEDULED)
+    names = ["a", "b", "c"]
+    for name in names:
+        assert not crowd.ask(name, Rank.SCHEDULED)
+    order = []
+    for _ in range(400):
+        clock.advance(1)
+        order += [name for name in reversed(names) if name not in order and crowd.ask(name, Rank.SCHEDULED)]
+    assert order == names
+
+
+def test_who_was_killed_while_waiting_blocks_nobody(crowd: Crowd, clock: Clock) -> None:
+    assert crowd.ask("first", Rank.BACKFILL)
+    clock.advance(WINDOW - 3)
+    assert not crowd.ask("killed", Rank.INTERACTIVE)
+    assert not crowd.ask("past", Rank.BACKFILL)
+    clock.advance(3.5)
+    assert not crowd.ask("past", Rank.BACKFILL)  # it is not known yet that nobody comes
+    clock.advance(0.6)
+    assert crowd.ask("past", Rank.BACKFILL)
+
+
+def test_a_place_in_the_line_of_another_account_matters_to_nobody(crowd: Crowd) -> None:
+    assert crowd.ask("first", Rank.BACKFILL)
+    assert not crowd.ask("click", Rank.INTERACTIVE)
+    assert crowd.ask("other", Rank.BACKFILL, "second")
+
+
+def test_places_from_before_a_restart_of_the_machine_are_void(crowd: Crowd, clock: Clock) -> None:
+    assert crowd.ask("first", Rank.BACKFILL)
+    assert not crowd.ask("click", Rank.INTERACTIVE)
+    clock.now = 5.0
+    assert not crowd.ask("past", Rank.BACKFILL)
+    clock.advance(WINDOW + 0.1)
+    assert crowd.ask("past", Rank.BACKFILL)
+
+
+@pytest.mark.parametrize("patient", [Rank.SCHEDULED, Rank.BACKFILL])
+def test_a_lower_rank_that_waits_all_the_time_has_a_tenth(crowd: Crowd, clock: Clock, patient: Rank) -> None:
+    assert crowd.ask("first", Rank.INTERACTIVE)
+    granted: list[str] = []
+    for _ in range(12 * 50):
+        granted += [name for name, rank in (("a", Rank.INTERACTIVE), ("b", Rank.INTERACTIVE), ("past", patient)) if crowd.ask(name, rank)]
+        clock.advance(5)
+    assert len(granted) >= 45
+    assert granted.count("past") == len(granted) // 10
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    asks=st.lists(st.tuples(st.integers(0, 5), st.sampled_from(list(Rank)), st.sampled_from("xy"), st.floats(0, 9)), max_size=60),
+    limits=st.tuples(st.integers(1, 3), st.integers(1, 4)),
+)
+def test_in_no_window_are_more_calls_than_either_limit(asks: list[tuple[int, Rank, str, float]], limits: tuple[int, int]) -> None:
+    """Callers of all ranks and two accounts ask, come again or never; who is given a slot calls at once."""
+    clock = Clock()
+    limit, address_limit = limits
+    granted: list[tuple[str, float]] = []
+    with TemporaryDirectory() as folder, patch("torn_pipeline.torn.quota.time", clock):
+        quotas = {
+            rank: Quota(Path(folder) / "quota.sqlite", limit, WINDOW, hold=HOLD, rank=rank, address_limit=address_limit) for rank in Rank
+        }
+        places: dict[tuple[int, str, Rank], int] = {}
+        for name, rank, account, pause in asks:
+            grant, wait, place = quotas[rank]._take(account, "", places.get((name, account, rank), NEW))
+            assert 0 <= wait <= WINDOW + HOLD
+            places[name, account, rank] = place
+            if grant is not None:
+                del places[name, account, rank]
+                granted.append((account, clock.now))
+                quotas[rank]._end(grant.slot, account, "")
+            clock.advance(pause)
+    for account in "xy":
+        own = [at for whose, at in granted if whose == account]
+        assert not own or most_in_a_window(own, WINDOW) <= limit
+    assert not granted or most_in_a_window([at for _, at in granted], WINDOW) <= address_limit
+
+
+def test_an_address_has_a_limit_of_its_own(tmp_path: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("torn_pipeline.torn.quota.time", clock)
+    quota = Quota(tmp_path / "quota.sqlite", 3, WINDOW, hold=HOLD, address_limit=4)
+    granted = [call(quota, clock, account=account) for account in ("a", "a", "b", "b", "c")]
+    assert granted[:4] == [1000.0] * 4
+    assert 1060 <= granted[4] < 1060.2
+
+
 def _call_once(quota: Quota) -> None:
     with quota.call("default"):
         pass
@@ -238,8 +371,8 @@ def test_a_quota_survives_a_fork(tmp_path: Path) -> None:
     child.start()
     child.join(10)
     assert child.exitcode == 0
-    slot, wait = quota._take("default")
-    assert slot is None
+    grant, wait, _ = quota._take("default", "", 1 << 62)
+    assert grant is None
     assert 20 < wait <= 30
 
 
