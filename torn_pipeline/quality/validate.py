@@ -11,7 +11,7 @@ from torn_pipeline.errors import ContractError
 from torn_pipeline.tables.findings import Finding, Kind
 from torn_pipeline.tables.naming import json_path
 from torn_pipeline.tables.normalise import Batch, Rejected
-from torn_pipeline.tables.schemas import KNOWN, RULE, schema_of
+from torn_pipeline.tables.schemas import KNOWN, RULE, is_right, schema_of
 from torn_pipeline.tables.values import show
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     import pandera.polars as pa
 
-    from torn_pipeline.tables.contract import Contract
+    from torn_pipeline.tables.contract import Contract, Rule
     from torn_pipeline.tables.table import Table
 
 __all__ = ["Validator"]
@@ -31,10 +31,10 @@ class Validator:
     def __init__(self, contract: Contract, tables: Sequence[Table]) -> None:
         self.tables = {table.name: table for table in tables}
         base = tables[0].name
-        self._schemas: dict[str, pa.DataFrameSchema] = {
-            table.name: schema_of(table, [rule for rule in contract.rules if "_".join(filter(None, (base, rule.table))) == table.name])
-            for table in tables
+        self._rules: dict[str, list[Rule]] = {
+            table.name: [rule for rule in contract.rules if "_".join(filter(None, (base, rule.table))) == table.name] for table in tables
         }
+        self._schemas: dict[str, pa.DataFrameSchema] = {}
 
     def validate(self, batch: Batch) -> Batch:
         """The batch without the roots of broken rows, which join its rejected ones; observations join its findings."""
@@ -47,9 +47,14 @@ class Validator:
         return batch
 
     def _failures(self, name: str, frame: pl.DataFrame) -> pl.DataFrame | None:
-        contract_columns = [column.name for column in self.tables[name].columns]
+        table, rules = self.tables[name], self._rules[name]
+        own = frame.select([column.name for column in table.columns])
+        if is_right(table, rules, own):
+            return None
+        if name not in self._schemas:
+            self._schemas[name] = schema_of(table, rules)
         try:
-            self._schemas[name].validate(frame.select(contract_columns), lazy=True)
+            self._schemas[name].validate(own, lazy=True)
         except pandera.errors.SchemaErrors as errors:
             failures: pl.DataFrame = errors.failure_cases
             structural = failures.filter(pl.col("index").is_null())

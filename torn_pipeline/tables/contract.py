@@ -123,7 +123,7 @@ class TimeWindow:
     until: datetime | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)  # told apart by identity: what follows from one is kept beside it
 class Contract:
     """One endpoint: how it is asked, what it answers, what is known to hold.
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from torn_pipeline.errors import ContractError
@@ -87,6 +88,7 @@ def default_table_name(path: str) -> str:
     return "_".join(snake_case(part) for part in path.strip("/").split("/") if part and not part.startswith("{"))
 
 
+@lru_cache(maxsize=256)
 def tables_of(
     contract: Contract, *, name: str = "", shared_scope: bool = False, mode: StorageMode = StorageMode.APPEND
 ) -> tuple[Table, ...]:

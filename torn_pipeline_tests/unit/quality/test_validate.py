@@ -10,7 +10,7 @@ import polars as pl
 import pytest
 
 from torn_pipeline.errors import ContractError
-from torn_pipeline.quality import Validator
+from torn_pipeline.quality import Validator, validate
 from torn_pipeline.tables.contract import Contract, Rule
 from torn_pipeline.tables.contracts import CONTRACTS
 from torn_pipeline.tables.findings import Finding, Kind
@@ -26,6 +26,13 @@ if TYPE_CHECKING:
 CRIMES = CONTRACTS["/faction/crimes"]
 BALANCE = CONTRACTS["/faction/balance"]
 RULES = {rule.name: rule for rule in CRIMES.rules}
+
+
+@pytest.fixture(autouse=True, params=[True, False], ids=["", "pandera alone"])
+def _with_and_without_the_quick_question(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whether a frame is right is asked at once first: Pandera alone says the same."""
+    if not request.param:
+        monkeypatch.setattr(validate, "is_right", lambda *_: False)
 
 
 def validated(given: Contract, *pages: object, mode: StorageMode = StorageMode.UPSERT, shared: bool = False, name: str = "") -> Batch:
