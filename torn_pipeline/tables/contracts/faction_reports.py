@@ -224,13 +224,13 @@ def _raid_side(name: str, description: str) -> Object:
         Scalar("damage", "number", "Damage that the member did."),
     )
     fields = (
-        Scalar("id", "integer", "The faction."),
-        Scalar("name", "string", "The faction's name."),
-        Scalar("score", "number", "The faction's score."),
+        Scalar("id", "integer", description),
+        Scalar("name", "string", "That faction's name."),
+        Scalar("score", "number", "That faction's score."),
         Array("attackers", Object("attacker", attacker), f"Members of the {name} in a raid who attacked."),
         Array("non_attackers", Object("non_attacker", _USER), f"Members of the {name} in a raid who did not attack."),
     )
-    return Object(name, fields, description)
+    return Object(name, fields)
 
 
 RAIDREPORT = Contract(

@@ -16,12 +16,12 @@ _WINDOWS = (TimeWindow(fields=("start",), late=timedelta(days=30)),)
 def _side(name: str, description: str) -> Object:
     """One side of a raid."""
     fields = (
-        Scalar("id", "integer", "The faction."),
-        Scalar("name", "string", "The faction's name."),
-        Scalar("score", "number", "The faction's score."),
-        Scalar("chain", "integer", "How long the faction's chain is; left out once the raid is over.", required=False),
+        Scalar("id", "integer", description),
+        Scalar("name", "string", "That faction's name."),
+        Scalar("score", "number", "That faction's score."),
+        Scalar("chain", "integer", "How long that faction's chain is; left out once the raid is over.", required=False),
     )
-    return Object(name, fields, description)
+    return Object(name, fields)
 
 
 RANKEDWARS = Contract(

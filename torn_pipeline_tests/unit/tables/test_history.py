@@ -6,6 +6,7 @@ import re
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+import orjson
 import pytest
 import requests
 
@@ -16,6 +17,7 @@ from torn_pipeline.tables.findings import Kind
 from torn_pipeline.tables.naming import path_ids, tables_of
 from torn_pipeline.tables.normalise import Normalizer
 from torn_pipeline.tables.table import StorageMode
+from torn_pipeline_tests.helpers import tables_from_bodies
 from torn_pipeline_tests.reference_history import HISTORY, history_tables, shown
 from torn_pipeline_tests.unit.tables.builders import ORIGIN, bodies
 
@@ -100,3 +102,14 @@ def joined(path: str, pages: list[Any], thing: int | str) -> dict[str, list[dict
         for name, rows in history_tables(path, page, path_id=str(thing)).items():
             tables[name] = [row for row in tables.get(name, []) if row not in rows] + rows
     return tables
+
+
+@pytest.mark.parametrize("path", [path for path in ASKED if path in HISTORY and "{" not in path])
+def test_what_happened_is_in_the_warehouse_as_it_was_told(running: Simulator, path: str) -> None:
+    """Also where a column is called like a word of SQL, as ``end`` is."""
+    running.shape = "5.8"
+    pages = answers(running, path, "")
+    loaded = tables_from_bodies(path, [orjson.dumps(page) for page in pages])
+
+    expected = joined(path, pages, "")
+    assert {name: shown(rows) for name, rows in loaded.items()} == {name: shown(rows) for name, rows in expected.items()}
