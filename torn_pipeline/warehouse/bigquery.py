@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from torn_pipeline.errors import UsageError, WarehouseError
+from torn_pipeline.errors import QueryRefused, UsageError, WarehouseError
 from torn_pipeline.warehouse import bigquery_backup as copies
 from torn_pipeline.warehouse import bigquery_changes as changing
 from torn_pipeline.warehouse import bigquery_meta as meta
 from torn_pipeline.warehouse.bigquery_accounts import rename_account
 from torn_pipeline.warehouse.bigquery_load import writing
+from torn_pipeline.warehouse.bigquery_query import what_is_wrong
 from torn_pipeline.warehouse.bigquery_rebuild import rebuild as rebuilt
 from torn_pipeline.warehouse.bigquery_service import Place, Service
 from torn_pipeline.warehouse.bigquery_sql import Values, identifier, logical
@@ -141,14 +142,20 @@ class BigQueryWarehouse:
         """The answer to one reading query; tables stand in the dataset, or, by the names of every warehouse, in ``torn``.
 
         Raises:
-            WarehouseError: when it is no single query, or BigQuery finds it wrong.
+            QueryRefused: when it is no single query, or BigQuery finds it wrong.
+            WarehouseError: when nothing was loaded yet.
         """
         self._check_exists()
         own = self._own_names(sql)
-        if not sql.strip() or self._service.statement_type(own) != "SELECT":
-            message = "the text is not one query: give a single SELECT"
-            raise WarehouseError(message)
-        return self._service.arrow(own)
+        try:
+            if not sql.strip() or self._service.statement_type(own) != "SELECT":
+                message = "only a SELECT may be asked, and one at a time: give a single SELECT"
+                raise QueryRefused(message)
+            return self._service.arrow(own)
+        except WarehouseError as error:
+            if (wrong := what_is_wrong(self._service, error.__cause__, sql, own)) is not None:
+                raise QueryRefused(wrong) from error
+            raise
 
     def fetches(self, endpoint: str | None = None) -> pl.DataFrame:
         """``torn_meta.fetches``, oldest first; of one endpoint when given. Empty before the first load."""

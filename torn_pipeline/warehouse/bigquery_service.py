@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from torn_pipeline.warehouse.bigquery_sql import Values
 
-__all__ = ["Aborted", "Place", "Service", "Stale", "job_name"]
+__all__ = ["Aborted", "Place", "Service", "Stale", "first_line", "job_name"]
 
 _PATIENCE = 60.0  # seconds in which a call that cannot be answered is tried again
 _LONGEST = 3600.0  # seconds to wait for one job
@@ -294,7 +294,7 @@ class Service:
 
     def _refusal(self, error: GoogleAPICallError) -> Exception:
         """What an answer of BigQuery's means."""
-        said = _said(error)
+        said = first_line(error)
         if "concurrent update" in said or "Transaction conflict" in said:
             return Aborted(said)
         reasons = {str(one.get("reason")) for one in error.errors or () if isinstance(one, dict)}
@@ -315,7 +315,7 @@ class Service:
         return f"BigQuery ({where}) refused a statement: {said}"
 
 
-def _said(error: GoogleAPICallError) -> str:
+def first_line(error: GoogleAPICallError) -> str:
     """BigQuery's own first line, without the request and without what repeats it."""
     text = str(error.message or error).strip().split("\n", 1)[0]
     return _REQUEST.sub("", text).split("; reason:", 1)[0].strip()
