@@ -58,7 +58,7 @@ class WarehouseIOManager(dg.IOManager):
 
         with told_to_dagster():
             obj.receipt = load(obj.pipeline, obj.fetched, obj.prepared, run_id=context.run_id)
-        context.add_output_metadata(table_metadata(obj, context.asset_key.path[-1]))
+        context.add_output_metadata(table_metadata(obj, context.asset_key.path[-1]) | _cost(obj.receipt))
 
     def load_input(self, context: dg.InputContext) -> pl.DataFrame | pl.LazyFrame:
         """One table as a frame; of a partitioned asset the rows of the accounts whose partitions are asked for.
@@ -121,6 +121,12 @@ def _counts(written: TableReceipt, *, is_history: bool) -> dict[str, int]:
     if is_history:
         return {"versions_begun": written.rows, "versions_ended": written.deleted}
     return {"rows_written": written.rows, "rows_replaced": written.deleted, "bytes": written.bytes}
+
+
+def _cost(receipt: Receipt) -> dict[str, int]:
+    """What the load of a whole group took, as far as the warehouse says it."""
+    known = {"bytes_billed": receipt.bytes_billed, "slot_milliseconds": receipt.slot_milliseconds}
+    return {name: value for name, value in known.items() if value is not None}
 
 
 def _is_history(group: TableLoad, table: str) -> bool:

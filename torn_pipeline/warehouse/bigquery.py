@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import polars as pl
@@ -65,9 +66,10 @@ class BigQueryWarehouse:
             WarehouseBusy: when others write the same tables for too long, or BigQuery is in trouble.
             WarehouseError: when the load cannot be written as it must; the tables are as they were.
         """
-        with writing(self._service) as work:
+        with self._service.metered() as usage, writing(self._service) as work:
             work.add(load)
-            return work.write(early=True)[0]
+            receipt = work.write(early=True)[0]
+        return replace(receipt, bytes_billed=usage.bytes_billed, slot_milliseconds=usage.slot_milliseconds)
 
     def load_all(self, loads: Iterable[Load], *, rebuild: Mapping[str, Sequence[Table]] | None = None, run_id: str = "") -> list[Receipt]:
         """Write several fetches in one transaction; the tables of the endpoints in ``rebuild`` are emptied first.

@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 import re
 from contextlib import contextmanager
-from dataclasses import dataclass
+from contextvars import ContextVar
+from dataclasses import dataclass, field
 from functools import cached_property
 from importlib.util import find_spec
 from itertools import count
@@ -19,7 +20,7 @@ from google.auth.exceptions import GoogleAuthError, TransportError
 from google.cloud import bigquery
 from google.cloud.bigquery.retry import DEFAULT_JOB_RETRY, DEFAULT_RETRY
 
-from torn_pipeline.errors import WarehouseBusy, WarehouseError
+from torn_pipeline.errors import PipelineError, WarehouseBusy, WarehouseError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -29,10 +30,11 @@ if TYPE_CHECKING:
 
     from torn_pipeline.warehouse.bigquery_sql import Values
 
-__all__ = ["Aborted", "Place", "Service", "Stale", "first_line", "job_name"]
+__all__ = ["Aborted", "Place", "Service", "Stale", "Usage", "first_line", "job_name"]
 
 _PATIENCE = 60.0  # seconds in which a call that cannot be answered is tried again
 _LONGEST = 3600.0  # seconds to wait for one job
+_PAGE = 1_000  # rows of a script's answer: when their number is asked for they come with the word that it has ended
 _ONCE = "nothing is written twice"
 _LABELS = {"application": "torn-pipeline"}
 _BUSY = {"quotaExceeded", "rateLimitExceeded", "jobRateLimitExceeded", "backendError", "internalError", "resourcesExceeded", "stopped"}
@@ -75,6 +77,33 @@ class Place:
     def meta_table(self, name: str) -> str:
         """The full name of one of the platform's own tables, quoted."""
         return f"`{self.project}`.`{self.meta}`.`{name}`"
+
+
+@dataclass(slots=True)
+class Usage:
+    """What jobs have used: bytes that are billed, and slot milliseconds; ``None`` when BigQuery does not tell it of all of them."""
+
+    bytes_billed: int | None = 0
+    slot_milliseconds: int | None = 0
+    queries: list[str] = field(default_factory=list)
+    """The jobs whose answers came without their statistics."""
+
+    def add(self, job: bigquery.QueryJob | bigquery.LoadJob) -> None:
+        """Add what a job has used. Load jobs are free."""
+        is_query = isinstance(job, bigquery.QueryJob)
+        # A job's own form leaves the statistics out; that of all jobs does not.
+        all_of_it: Any = super(bigquery.QueryJob, job) if is_query else super(bigquery.LoadJob, job)
+        said = all_of_it.to_api_repr()["statistics"]
+        billed = said.get("query", {}).get("totalBytesBilled") if is_query else 0
+        self.bytes_billed = _sum(self.bytes_billed, billed)
+        self.slot_milliseconds = _sum(self.slot_milliseconds, said.get("totalSlotMs"))
+
+
+def _sum(so_far: int | None, more: str | int | None) -> int | None:
+    return None if so_far is None or more is None else so_far + int(more)
+
+
+_USAGE: ContextVar[Usage | None] = ContextVar("_USAGE", default=None)
 
 
 class Service:
@@ -132,7 +161,10 @@ class Service:
 
         with self.sentences():
             job = self._begin(begin, job_id, call)
-            return [dict(row.items()) for row in job.result(retry=self._retry, job_retry=None, timeout=_LONGEST)]
+            answer = job.result(retry=self._retry, job_retry=None, timeout=_LONGEST, page_size=_PAGE)
+            if usage := _USAGE.get():
+                usage.add(job)
+            return [dict(row.items()) for row in answer]
 
     def upload(self, file: BinaryIO, size: int, table: bigquery.Table, job_id: str, call: str) -> bigquery.LoadJob:
         """Begin to load a Parquet file of ``size`` bytes into a table of its own, and create that."""
@@ -155,6 +187,25 @@ class Service:
         """Wait until a load job is done."""
         with self.sentences():
             job.result(retry=self._retry, timeout=_LONGEST)
+            if usage := _USAGE.get():
+                usage.add(job)
+
+    @contextmanager
+    def metered(self) -> Iterator[Usage]:
+        """What the jobs of the block have used, known after it; that it cannot be asked for is no reason to fail."""
+        usage = Usage()
+        token = _USAGE.set(usage)
+        try:
+            yield usage
+        finally:
+            _USAGE.reset(token)
+        try:
+            with self.sentences():
+                for name in usage.queries:
+                    job: Any = self.client.get_job(name, location=self.place.location, retry=self._retry)
+                    usage.add(job)
+        except PipelineError:
+            usage.bytes_billed = usage.slot_milliseconds = None
 
     def table(self, dataset: str, name: str) -> bigquery.Table | None:
         """A table as it stands, ``None`` when there is none."""
@@ -228,7 +279,11 @@ class Service:
 
     def _ask(self, sql: str, values: Values | None) -> RowIterator:
         again = DEFAULT_JOB_RETRY.with_timeout(_PATIENCE)
-        return self.client.query_and_wait(sql, job_config=self._config(values), retry=self._retry, job_retry=again, wait_timeout=_LONGEST)
+        config = self._config(values)
+        rows = self.client.query_and_wait(sql, job_config=config, retry=self._retry, job_retry=again, wait_timeout=_LONGEST)
+        if (usage := _USAGE.get()) and rows.job_id:
+            usage.queries.append(rows.job_id)
+        return rows
 
     def _begin(self, begin: Callable[[str], _Job], job_id: str, call: str) -> _Job:
 

@@ -138,13 +138,16 @@ class Receipt:
     """What a load did. ``skipped`` is why nothing was written (an identical load, a newer fetch there), else empty.
 
     ``kept_newer`` counts the roots that stayed as they were because a newer fetch had brought them. ``refused`` is why
-    a rebuild left the fetch out (a snapshot without too many rows), else empty.
+    a rebuild left the fetch out (a snapshot without too many rows), else empty. ``bytes_billed`` and ``slot_milliseconds`` are
+    what the warehouse says that it took, ``None`` when it says nothing, or the load was one of several in a transaction.
     """
 
     tables: Mapping[str, TableReceipt] = field(default_factory=dict)
     skipped: str = ""
     kept_newer: int = 0
     refused: str = ""
+    bytes_billed: int | None = None
+    slot_milliseconds: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
