@@ -17,6 +17,7 @@ from torn_pipeline.errors import ConfigError, PipelineError
 from torn_pipeline.landing import landing_from_url
 from torn_pipeline.plan import plan_of
 from torn_pipeline.steps import Pipeline, check_mode  # noqa: TID253 - this module is loaded as late as the steps
+from torn_pipeline.steps.asking import owner_problems, seen_calls  # noqa: TID253 - likewise
 from torn_pipeline.warehouse import warehouse_from_url
 from torn_pipeline.warehouse.duckdb import DuckDBWarehouse
 
@@ -60,8 +61,10 @@ def check_all(settings: Settings, problems: Sequence[str]) -> Report:
     plans = _check_endpoints(config, report) if config else []
     if config:
         _check_keys(config, settings, report)
-        _check_budget(config, report)
-    warehouse, landing = _check_warehouse(settings, report), _check_landing(settings, report)
+    warehouse = _check_warehouse(settings, report)
+    if config:
+        _check_budget(config, warehouse, report)
+    landing = _check_landing(settings, report)
     if config and warehouse and landing:
         _check_modes(Pipeline(settings, config, landing, warehouse), plans, report)
     _check_disk(settings, landing, report)
@@ -125,15 +128,26 @@ def _check_keys(config: PipelineConfig, settings: Settings, report: Report) -> N
         for account in used
         if not all(TORN_KEY.fullmatch(key) for key in settings.keys.get(account, ()))
     ]
-    if not missing:
+    try:
+        strangers = [f"{config.where('accounts')}: accounts: {problem}" for problem in owner_problems(settings, config)]
+    except ConfigError as error:
+        strangers = [str(error)]
+    report.config += strangers
+    if not missing and not strangers:
         report.good.append(f"keys: ok, there is one for {', '.join(used) or 'no account, as none is used'}")
 
 
-def _check_budget(config: PipelineConfig, report: Report) -> None:
-    problems = budget_problems(config)
+def _check_budget(config: PipelineConfig, warehouse: Warehouse | None, report: Report) -> None:
+    """The calls that the schedules need, by the fetches that the warehouse has seen."""
+    try:
+        seen = seen_calls(warehouse) if warehouse else {}
+    except PipelineError as error:
+        report.surroundings.append(str(error))
+        seen = {}
+    problems = budget_problems(config, seen)
     report.config += problems
     if not problems:
-        needed = ", ".join(f"{account} {calls:.3g}" for account, calls in calls_a_minute(config).items())
+        needed = ", ".join(f"{account} {calls:.3g}" for account, calls in calls_a_minute(config, seen).items())
         report.good.append(f"request budget: ok, calls a minute of {config.defaults.rate_limit}: {needed}")
 
 

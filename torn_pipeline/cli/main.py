@@ -14,8 +14,10 @@ from torn_pipeline.cli.check import check
 from torn_pipeline.cli.demo import demo
 from torn_pipeline.cli.history import backfill, gaps
 from torn_pipeline.cli.import_config import import_config
+from torn_pipeline.cli.keys import keys
 from torn_pipeline.cli.materialize import materialize
 from torn_pipeline.cli.options import Group
+from torn_pipeline.cli.plan import plan
 from torn_pipeline.cli.quarantine import quarantine
 from torn_pipeline.cli.reading import export, sql
 from torn_pipeline.cli.replay import replay
@@ -55,9 +57,11 @@ COMMANDS = (
     fetch,
     gaps,
     import_config,
+    keys,
     load,
     materialize,
     normalize,
+    plan,
     quarantine,
     rename_account,
     replay,

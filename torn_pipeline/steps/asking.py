@@ -1,24 +1,36 @@
-"""The client that asks the API for an account, with the keys and the budget that all processes share."""
+"""The client that asks the API for an account, and what all processes share for that: the budget, and what is known of keys."""
 
 from __future__ import annotations
 
+from contextlib import closing
+from fractions import Fraction
 from typing import TYPE_CHECKING
 
+import polars as pl
 from stamina.instrumentation import set_on_retry_hooks
 
+from torn_pipeline.config.budget import needs
+from torn_pipeline.settings import Settings
 from torn_pipeline.torn import Quota, Rank, TornClient
+from torn_pipeline.torn.keys import KeyState, check_owners
+from torn_pipeline.torn.keys import key_states as states_of_keys
+from torn_pipeline.torn.ledger import Ledger
 from torn_pipeline.torn.quota import ADDRESS_LIMIT
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from torn_pipeline.config import Endpoint, PipelineConfig
+    from torn_pipeline.config.budget import Need, Seen
+    from torn_pipeline.config.models import Defaults
     from torn_pipeline.plan import EndpointPlan
-    from torn_pipeline.settings import Settings
     from torn_pipeline.steps.context import Pipeline
+    from torn_pipeline.warehouse import Warehouse
 
-__all__ = ["client_of", "ledger_path"]
+__all__ = ["client_of", "key_states", "ledger_path", "owner_problems", "seen_calls", "seen_needs"]
 
 _ADDRESS_SHARE = 10
+_LAST_FETCHES = 10
 
 
 def ledger_path(settings: Settings) -> Path:
@@ -32,9 +44,72 @@ def client_of(pipeline: Pipeline, plan: EndpointPlan, account: str, *, rank: Ran
     Raises:
         ConfigError: the account has no key that can be sent.
     """
-    settings, endpoint = pipeline.settings, plan.endpoint
-    timeout = endpoint.timeout.total_seconds()
-    limit = pipeline.config.defaults.rate_limit
+    return _client(pipeline, account, plan.endpoint, access=plan.contract.access, rank=rank)
+
+
+def key_states(pipeline: Pipeline, *, refresh: bool = False) -> list[KeyState]:
+    """What is known of the keys of the config's accounts; with ``refresh`` the API is asked about each first.
+
+    Raises:
+        PipelineError: the API cannot be asked.
+    """
+    settings, accounts = pipeline.settings, pipeline.config.accounts
+    keys = {account.name: settings.keys[account.name] for account in accounts if settings.keys.get(account.name)}
+    for account in keys if refresh else ():
+        with closing(_client(pipeline, account, pipeline.config.defaults)) as client:
+            client.refresh_keys()
+    with closing(Ledger(ledger_path(settings))) as ledger:
+        return states_of_keys(ledger, keys)
+
+
+def owner_problems(settings: Settings, config: PipelineConfig) -> list[str]:
+    """One sentence for each two accounts of one person, and for each account with keys of several, as far as that is known.
+
+    No call is made, and nothing is written.
+
+    Raises:
+        ConfigError: what is known of the keys cannot be read.
+    """
+    accounts = {account.name: [Settings.id_of(key) for key in settings.keys.get(account.name, ())] for account in config.accounts}
+    path = ledger_path(settings)
+    owners: dict[str, int] = {}
+    if path.exists():
+        with closing(Ledger(path)) as ledger, ledger.reading() as database:
+            owners = dict(database.execute("SELECT key, owner FROM keys WHERE owner IS NOT NULL").fetchall())
+    return check_owners(accounts, owners)
+
+
+def seen_calls(warehouse: Warehouse) -> Seen:
+    """How many calls a fetch took, the mean of the last ten complete ones, by endpoint and account; those of a day long past aside.
+
+    Raises:
+        PipelineError: the warehouse cannot be read.
+    """
+    fetches = warehouse.fetches()
+    if fetches.is_empty():
+        return {}
+    is_new = pl.col("window_to").is_null() | (pl.col("started") - pl.col("window_to") < pl.duration(days=1))
+    seen = (
+        fetches.filter(pl.col("complete") & is_new & (pl.col("pages") > 0))
+        .sort("started")
+        .group_by("endpoint", "account")
+        .agg(pages=pl.col("pages").tail(_LAST_FETCHES).sum(), fetches=pl.col("pages").tail(_LAST_FETCHES).len())
+    )
+    return {(row["endpoint"], row["account"]): Fraction(row["pages"], row["fetches"]) for row in seen.to_dicts()}
+
+
+def seen_needs(pipeline: Pipeline) -> list[Need]:
+    """What each enabled endpoint needs of each of its accounts, by the fetches that the warehouse has seen.
+
+    Raises:
+        PipelineError: the warehouse cannot be read.
+    """
+    return needs(pipeline.config, seen_calls(pipeline.warehouse))
+
+
+def _client(pipeline: Pipeline, account: str, how: Endpoint | Defaults, *, access: str = "", rank: Rank = Rank.INTERACTIVE) -> TornClient:
+    settings, limit = pipeline.settings, pipeline.config.defaults.rate_limit
+    timeout = how.timeout.total_seconds()
     settings.data_dir.mkdir(parents=True, exist_ok=True)
     # The client tells of every retry itself; stamina's own hooks would write to stdout, among the data.
     set_on_retry_hooks(())
@@ -46,8 +121,8 @@ def client_of(pipeline: Pipeline, plan: EndpointPlan, account: str, *, rank: Ran
         account=account,
         quota=Quota(ledger_path(settings), limit, settings.rate_window, hold=timeout, rank=rank, address_limit=address_limit),
         timeout=timeout,
-        max_retries=endpoint.max_retries,
-        retry_delay=endpoint.retry_delay.total_seconds(),
-        access=plan.contract.access,
+        max_retries=how.max_retries,
+        retry_delay=how.retry_delay.total_seconds(),
+        access=access,
         others={other.name: settings.keys.get(other.name, ()) for other in pipeline.config.accounts if other.name != account},
     )

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
+import pytest
+
 from torn_pipeline_tests.e2e.console import files_below
 
 if TYPE_CHECKING:
@@ -23,8 +25,8 @@ def test_all_is_well_and_nothing_is_written(console: Console) -> None:
     assert [line.split(": ok")[0] for line in result.out.splitlines()] == [
         "config",
         "keys",
-        "request budget",
         "warehouse",
+        "request budget",
         "landing",
         "disk",
     ]
@@ -83,6 +85,42 @@ def test_every_problem_is_told_at_once_with_its_line(console: Console) -> None:
         (line,) = [line for line in lines if part in line][:1]
         assert line.startswith(("config/pipeline.json:", "TORN_")), line
     assert len(lines) == 9  # the budget is told for both accounts
+
+
+def test_accounts_of_one_person_are_refused_also_when_only_the_api_knows(console: Console) -> None:
+    first, second = (console.environment[name] for name in ("TORN_API_KEY", "TORN_API_KEY_SECOND"))
+    console.environment["TORN_API_KEY_SECOND"] = first
+    result = console("check")
+    assert result.status == 2
+    assert "the accounts `default` and `second` have keys of one user, whose calls Torn counts together" in result.err
+
+    console.environment["TORN_API_KEY_SECOND"] = "AnotherKey123456"
+    assert console("check").status == 0
+    with console.world.lock:
+        console.world.keys["AnotherKey123456"] = console.world.keys[first]
+    result = console("fetch", "faction_basic")
+    assert result.status == 2
+    assert "second: the accounts `second` and `default` have keys of one user" in result.err
+    assert {call.path for call in console.simulator.calls[2:]} == {"/key/info"}
+    result = console("check")
+    assert result.status == 2
+    assert "config/pipeline.json:" in result.err
+    assert "the accounts `default` and `second` have keys of one user" in result.err
+
+    console.environment["TORN_API_KEY_SECOND"] = second
+    assert console("check").status == 0
+
+
+def test_the_calls_that_fetches_took_are_what_the_budget_counts(console: Console) -> None:
+    rewrite(console, defaults={"rate_limit": 1, "timeout": "PT10S"})
+    assert console("fetch", "faction_crimes", "--account", "default").status == 0
+    planned = console("plan")
+    assert planned.status == 0
+    assert planned.row("default", "faction_crimes")[2:5] == ["PT15M", "1.0", "seen"]
+    assert planned.row("second", "faction_crimes")[2:5] == ["PT15M", "1.0", "assumed"]
+    total = planned.row("default", "all")
+    assert float(total[-2]) == pytest.approx(float(total[-1].rstrip("%")) / 100, abs=0.001)
+    assert console("check").status == 0
 
 
 def test_a_config_that_cannot_be_read_hides_no_other_problem(console: Console) -> None:

@@ -46,7 +46,7 @@ def test_a_run_that_fails_leaves_the_others_alone(console: Console) -> None:
     assert "not written" in next(line for line in result.out.splitlines() if line.split()[:2] == ["torn/faction_basic", "second"])
     sentences = [line for line in result.err.splitlines() if " WARNING " not in line]
     assert len(sentences) == 1
-    assert sentences[0].startswith("faction_basic for second: GET /faction/basic for account second: the API answered error 2")
+    assert sentences[0].startswith("faction_basic for second: GET /key/info for account second: the API answered error 2")
     assert "Traceback" not in result.err
 
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from fractions import Fraction
 from typing import TYPE_CHECKING
 
 import pytest
 
 from torn_pipeline.config import load_config
-from torn_pipeline.config.budget import budget_problems, calls_a_minute
+from torn_pipeline.config.budget import budget_problems, calls_a_minute, needs
 from torn_pipeline.settings import Settings
 
 if TYPE_CHECKING:
@@ -55,8 +56,38 @@ def test_too_many_calls_are_reported_with_what_weighs_most_and_what_would_fit(tm
     [problem] = budget_problems(config)
     assert problem == (
         f"{tmp_path}/pipeline.yaml:4: the schedules need 1.51667 calls a minute of the account `default`, and `rate_limit` is 1: "
-        "most often asked are often (PT1M), two (PT2M), hourly (PT1H); with no frequency below PT3M they fit"
+        "most are for often (PT1M), two (PT2M), hourly (PT1H); with no frequency below PT3M they fit"
     )
+
+
+def test_what_fetches_took_counts_where_it_is_known(tmp_path: Path) -> None:
+    config = _config(
+        tmp_path,
+        "defaults: {rate_limit: 10}\naccounts: [{name: a}, {name: b}]\nendpoints:\n"
+        "- {name: crimes, path: /faction/crimes, frequency: PT2M}\n"
+        "- {name: basic, path: /faction/basic, frequency: PT1M}\n",
+    )
+    seen = {("crimes", "a"): Fraction(45, 2)}
+    assert calls_a_minute(config, seen) == {"a": 12.25, "b": 1.5}
+    [problem] = budget_problems(config, seen)
+    assert "need 12.25 calls a minute of the account `a`" in problem
+    assert "most are for crimes (PT2M, 22.5 calls each time), basic (PT1M); with no frequency below PT3M they fit" in problem
+    assert [(need.endpoint, need.account, need.is_seen) for need in needs(config, seen)] == [
+        ("crimes", "a", True),
+        ("basic", "a", False),
+        ("crimes", "b", False),
+        ("basic", "b", False),
+    ]
+
+
+def test_all_accounts_together_have_a_limit_too(tmp_path: Path) -> None:
+    accounts = ", ".join(f"{{name: a{number}}}" for number in range(11))
+    config = _config(
+        tmp_path, f"defaults: {{rate_limit: 100}}\naccounts: [{accounts}]\nendpoints: [{{name: e, path: /faction/crimes, frequency: PT1M}}]"
+    )
+    assert budget_problems(config, {("e", f"a{number}"): Fraction(90) for number in range(11)}) == []
+    [problem] = budget_problems(config, {("e", f"a{number}"): Fraction(95) for number in range(11)})
+    assert problem.startswith(f"{tmp_path}/pipeline.yaml:2: the schedules of all accounts need 1045 calls a minute together")
 
 
 def test_the_advice_given_fits(tmp_path: Path) -> None:

@@ -1,0 +1,46 @@
+"""``plan``: how the calls that an account may make are spent."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from torn_pipeline.cli.options import Command
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from torn_pipeline.cli.session import Session
+    from torn_pipeline.config.budget import Need
+
+__all__ = ["plan"]
+
+
+@click.command(cls=Command)
+@click.pass_obj
+def plan(session: Session) -> int:
+    """Show by account and endpoint what the schedules need: calls a fetch, calls a minute, share of rate_limit.
+
+    Calls a fetch are the mean of the last ten complete fetches; where there was none yet, one is assumed.
+    """
+    from torn_pipeline.steps import open_pipeline
+    from torn_pipeline.steps.asking import seen_needs
+
+    pipeline = open_pipeline(session.settings())
+    head = ("account", "endpoint", "frequency", "calls a fetch", "known", "calls a minute", "share")
+    session.table(head, list(_rows(seen_needs(pipeline), pipeline.config.defaults.rate_limit)))
+    return 0
+
+
+def _rows(needs: Sequence[Need], limit: int) -> Iterator[tuple[object, ...]]:
+    """A row for each endpoint of an account, and one for their sum."""
+    for account in dict.fromkeys(need.account for need in needs):
+        total = 0.0
+        for need in needs:
+            if need.account == account:
+                calls = float(need.calls_a_minute())
+                total += calls
+                known = "seen" if need.is_seen else "assumed"
+                yield account, need.endpoint, need.period, round(float(need.calls), 1), known, round(calls, 3), f"{calls / limit:.1%}"
+        yield account, "all", "", None, "", round(total, 3), f"{total / limit:.1%}"
