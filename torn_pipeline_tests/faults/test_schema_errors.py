@@ -14,8 +14,8 @@ from torn_pipeline.tables.table import ColumnType
 from torn_pipeline.warehouse import changes_of
 from torn_pipeline.warehouse.duckdb import DuckDBWarehouse
 from torn_pipeline_tests.conformance.warehouse_loads import fetch, frames
-from torn_pipeline_tests.faults.test_warehouse_kills import TABLES, load
 from torn_pipeline_tests.faults.warehouse_worker import dump, watched
+from torn_pipeline_tests.faults.warehouse_works import TABLES, load
 
 if TYPE_CHECKING:
     from collections.abc import Callable
