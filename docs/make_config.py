@@ -74,7 +74,7 @@ MEANINGS: dict[type[BaseModel], dict[str, str]] = {
     Endpoint: ASKING_MEANINGS
     | {
         "name": "the name in commands, of the job, and of the table unless `table` says otherwise",
-        "path": "section and selection, such as `/faction/crimes`, without an id or a query; [one that has a contract](tables.md)",
+        "path": "section and selection, such as `/faction/crimes`, without a query; [one that has a contract](tables.md)",
         "frequency": "how often it is fetched, counted from midnight UTC; it has to divide a day into equal parts",
         "storage_mode": "`append` keeps every fetch, `replace` what the last fetch brought, `upsert` the latest of every row, `snapshot` "
         "what the last fetch brought with every earlier version in `<table>_history`; to change it later see the "
@@ -88,6 +88,8 @@ MEANINGS: dict[type[BaseModel], dict[str, str]] = {
         "table": "another name for the main table; those below it follow",
         "scope": "`account` is fetched for each account, `global` once for all; user, faction, company, key and property are of "
         "accounts, torn, market, racing and forum are global",
+        "ids_from": "of a path with an id in it (`/faction/{rankedWarId}/rankedwarreport`): the table and column that have the ids; each "
+        "is asked for once, when its answer no longer changes, else every time",
     },
 }
 
@@ -115,6 +117,7 @@ EXAMPLES: dict[type[BaseModel], dict[str, str]] = {
         "max_closed": "0.8",
         "table": "crimes",
         "scope": "account",
+        "ids_from": "faction_rankedwars.id",
     },
 }
 """A value of each field, as YAML."""
@@ -126,6 +129,7 @@ SPECIAL_DEFAULTS: dict[tuple[type[BaseModel], str], str] = {
     (Endpoint, "params"): "none",
     (Endpoint, "table"): "the `name`",
     (Endpoint, "scope"): "by the section of `path`",
+    (Endpoint, "ids_from"): "none",
     **{(Endpoint, field): "that of `defaults`" for field in INHERITED},
 }
 """Defaults that are not one value."""
@@ -161,8 +165,6 @@ def _default(model: type[BaseModel], name: str, field: FieldInfo) -> str:
 def _allowed(field: FieldInfo) -> str:
     """What the model takes, from the type of the field and the limits in it."""
     kind = field.annotation
-    if kind is date:
-        return "a day"
     if kind is timedelta:
         return "a duration" if any(getattr(one, "func", None) is parse_delay for one in field.metadata) else "a duration, whole minutes"
     if kind in {int, float}:
@@ -173,7 +175,7 @@ def _allowed(field: FieldInfo) -> str:
         return f"{', '.join(words[:-1])} or {words[-1]}"
     if kind is str:
         return "a name: small letters, digits and `_`, a letter first" if any(hasattr(one, "pattern") for one in field.metadata) else "text"
-    return "a list" if get_origin(kind) is tuple else "fields and values"
+    return "a day" if kind is date else "a list" if get_origin(kind) is tuple else "fields and values"
 
 
 def _limits(field: FieldInfo) -> str:

@@ -7,6 +7,7 @@
     │   ├── UsageError           wrong call of a command (exit status 2)
     │   │   └── ConfigError      wrong configuration or environment (exit status 2)
     │   ├── RequestRefused       the API says the request itself is wrong
+    │   │   └── IdRefused            the API knows nothing of this id, or does not tell this key
     │   ├── KeyRefused           the API says this key cannot be used
     │   ├── BodyRefused          a complete JSON answer that is not the endpoint's
     │   ├── ListMoved            a list changed in a way that leaves rows unproven
@@ -33,6 +34,7 @@ __all__ = [
     "BodyRefused",
     "ConfigError",
     "ContractError",
+    "IdRefused",
     "KeyRefused",
     "LandingError",
     "ListMoved",
@@ -72,6 +74,10 @@ class ConfigError(UsageError):
 
 class RequestRefused(Permanent):
     """The API says that the request itself is wrong."""
+
+
+class IdRefused(RequestRefused):
+    """The API knows nothing of the id that was asked for, or does not tell this key."""
 
 
 class KeyRefused(Permanent):

@@ -90,6 +90,17 @@ class EndpointPlan:
         return len(self.windows) == 1
 
     @property
+    def source(self) -> tuple[str, str]:
+        """The table and the column that have the ids it is asked by; both empty where it is asked by none."""
+        table, _, column = self.endpoint.ids_from.partition(".")
+        return table, column
+
+    @property
+    def has_many_fetches(self) -> bool:
+        """Whether one run may fetch several times: once for each part of its history, or each id."""
+        return self.is_windowed or bool(self.endpoint.ids_from)
+
+    @property
     def late(self) -> timedelta:
         """How long after its moment a row may still appear."""
         return max((window.late for window in self.windows), default=timedelta())

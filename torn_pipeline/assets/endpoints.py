@@ -14,8 +14,8 @@ import dagster as dg
 
 from torn_pipeline.assets.descriptions import API_DOCUMENTATION, column_schema, describe_answer, describe_table
 from torn_pipeline.assets.partitions import asked_days, partitions_of
-from torn_pipeline.checks import check_results, check_specs, completeness_result
-from torn_pipeline.errors import TooManyQuarantined, UsageError
+from torn_pipeline.checks import check_results, check_specs, completeness_result, nothing_checked
+from torn_pipeline.errors import PipelineError, UsageError
 from torn_pipeline.resources import PipelineResource, TableLoad, preview_of_answer, table_metadata, told_to_dagster
 
 if TYPE_CHECKING:
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from torn_pipeline.tables.table import Table
 
 __all__ = ["FULL", "endpoint_assets", "raw_key", "table_key"]
+
+_TOGETHER = 100  # fetches that one transaction loads
 
 FULL = "torn/full"
 """The tag of a run that fetches all that the API has."""
@@ -80,6 +82,7 @@ def _raw_asset(plan: "EndpointPlan", partitions: dg.PartitionsDefinition | None)
         group_name="raw",
         kinds={"api", "json"},
         metadata=_request(plan),
+        deps=[table_key(plan.source[0])] if plan.endpoint.ids_from else [],
         owners=_owners(plan),
         tags=_tags(plan),
         code_version=plan.version,
@@ -88,26 +91,31 @@ def _raw_asset(plan: "EndpointPlan", partitions: dg.PartitionsDefinition | None)
         with told_to_dagster():
             opened = pipeline.open()
             fetches = list(_fetches(opened, plan, context))
-        metadata = _fetch_metadata(opened, plan, fetches[-1])
-        return dg.MaterializeResult(metadata=metadata | ({"fetches": len(fetches), "window": _window(fetches)} if plan.is_windowed else {}))
+        metadata = _fetch_metadata(opened, plan, fetches[-1]) if fetches else {}
+        if plan.is_windowed:
+            metadata["window"] = _window(fetches)
+        return dg.MaterializeResult(metadata=metadata | ({"fetches": len(fetches)} if plan.is_windowed or plan.endpoint.ids_from else {}))
 
     return raw
 
 
 def _fetches(pipeline: "Pipeline", plan: "EndpointPlan", context: dg.AssetExecutionContext) -> "Iterator[Fetch]":
     """Fetch what the run is for, account by account."""
-    from torn_pipeline.steps import asked_spans, fetch, fetch_span
+    from torn_pipeline.steps import asked_spans, fetch, fetch_ids, fetch_span
 
     endpoint, now = plan.endpoint, datetime.now(UTC).replace(microsecond=0)
     for account, days in asked_days(plan, context).items():
         if account not in endpoint.accounts:
             message = f"the account {account} is not among those of {endpoint.name} in the config; choose the partition of another"
             raise UsageError(message)
-        if not plan.is_windowed:
+        if endpoint.ids_from:
+            yield from fetch_ids(pipeline, plan, account)
+        elif plan.is_windowed:
+            for span in asked_spans(pipeline, plan, account, days, now, full=FULL in context.run.tags):
+                context.log.info("%s: after %s up to %s", account, span.after, span.until)
+                yield from fetch_span(pipeline, endpoint.name, account, span, tell=lambda so_far: _progress(context, so_far))
+        else:
             yield fetch(pipeline, endpoint.name, account, tell=lambda so_far: _progress(context, so_far))
-        for span in asked_spans(pipeline, plan, account, days, now, full=FULL in context.run.tags) if plan.is_windowed else ():
-            context.log.info("%s: after %s up to %s", account, span.after, span.until)
-            yield from fetch_span(pipeline, endpoint.name, account, span, tell=lambda so_far: _progress(context, so_far))
 
 
 def _window(fetches: "Sequence[Fetch]") -> str:
@@ -158,9 +166,13 @@ def _table_assets(plans: "Sequence[EndpointPlan]", warehouse: str, partitions: d
     def tables(context: dg.AssetExecutionContext, pipeline: PipelineResource) -> Iterator[dg.Output[Any] | dg.AssetCheckResult]:
         with told_to_dagster():
             opened = pipeline.open()
-            *before, (plan, fetched) = _landed(opened, plans, context)
-            for _, earlier in before:
-                _load_aside(opened, earlier, context)
+            landed = _landed(opened, plans, context)
+            if not landed:
+                opened.warehouse.prepare(first.all_tables, context.run.run_id)
+                yield from nothing_checked(first)
+                return
+            *before, (plan, fetched) = landed
+            _load_before(opened, [earlier for _, earlier in before], context)
         yield from _load(opened, plan, fetched, context)
         if plan.is_windowed:
             yield completeness_result(opened, plan, fetched.account, datetime.now(UTC))
@@ -172,7 +184,7 @@ def _landed(pipeline: "Pipeline", plans: "Sequence[EndpointPlan]", context: dg.A
     """What the run is to load, oldest first; the assets tell of the last.
 
     That is the latest fetch of the endpoint whose job this is, or of each endpoint where somebody asked for the tables. Of an
-    endpoint with a history it is every fetch that landed since the last load.
+    endpoint with a history, or one that is asked by id, it is every fetch that landed since the last load.
     """
     from torn_pipeline.steps import latest_fetch, pending
 
@@ -180,26 +192,25 @@ def _landed(pipeline: "Pipeline", plans: "Sequence[EndpointPlan]", context: dg.A
     found = []
     for plan in chosen:
         for account in asked_days(plan, context):
-            waiting = pending(pipeline, plan, account) if plan.is_windowed else []
+            waiting = pending(pipeline, plan, account) if plan.has_many_fetches else []
             try:
                 found += [(plan, one) for one in waiting or [latest_fetch(pipeline, plan.endpoint.name, account)]]
             except UsageError:
-                if plan is chosen[-1] and not found:
+                if plan is chosen[-1] and not found and not plan.endpoint.ids_from:
                     raise
     return sorted(found, key=lambda one: one[1].fetched_at)
 
 
-def _load_aside(pipeline: "Pipeline", fetched: "Fetch", context: dg.AssetExecutionContext) -> None:
+def _load_before(pipeline: "Pipeline", fetches: "Sequence[Fetch]", context: dg.AssetExecutionContext) -> None:
     """Load what came before the newest fetch, of which the assets tell; one that is refused does not keep the others back."""
-    from torn_pipeline.steps import load, validate
+    from torn_pipeline.steps import load_together
 
-    with validate(pipeline, fetched) as prepared:
-        try:
-            receipt = load(pipeline, fetched, prepared, run_id=context.run.run_id)
-        except TooManyQuarantined as error:
-            context.log.error("%s", error)  # noqa: TRY400 - one sentence for people
-            return
-    context.log.info("%s: %s", fetched.endpoint, receipt.skipped or f"fetch {fetched.fetch_id} is loaded")
+    for start in range(0, len(fetches), _TOGETHER):
+        for fetched, outcome in load_together(pipeline, fetches[start : start + _TOGETHER], run_id=context.run.run_id):
+            if isinstance(outcome, PipelineError):
+                context.log.error("%s", outcome)
+            else:
+                context.log.info("%s: %s", fetched.endpoint, outcome.skipped or f"fetch {fetched.fetch_id} is loaded")
 
 
 def _load(
@@ -233,6 +244,7 @@ def _out(plans: "Sequence[EndpointPlan]", table: "Table", warehouse: str) -> dg.
         key=table_key(table.name),
         description=describe_table(plans, table),
         dagster_type=dg.Any if is_root else dg.Nothing,
+        is_required=not plan.endpoint.ids_from,
         io_manager_key="warehouse",
         group_name=plan.endpoint.name,
         kinds={"table", warehouse},

@@ -5,6 +5,6 @@ import it.
 """
 
 from torn_pipeline.checks.completeness import completeness_result
-from torn_pipeline.checks.validation import check_results, check_specs
+from torn_pipeline.checks.validation import check_results, check_specs, nothing_checked
 
-__all__ = ["check_results", "check_specs", "completeness_result"]
+__all__ = ["check_results", "check_specs", "completeness_result", "nothing_checked"]

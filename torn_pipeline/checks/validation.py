@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from torn_pipeline.tables.normalise import Rejected
     from torn_pipeline.tables.table import Table
 
-__all__ = ["check_results", "check_specs"]
+__all__ = ["check_results", "check_specs", "nothing_checked"]
 
 CONTRACT = "contract"
 RULES = "rules"
@@ -68,6 +68,17 @@ def check_results(plan: EndpointPlan, fetched: Fetch, prepared: Prepared) -> Ite
         for name in (CONTRACT, RULES):
             found = [finding for finding in findings if finding.table == table.name and finding.kind in _REPORTED[name]]
             yield _result(table, name, found, rejected if name == CONTRACT else [], about)
+
+
+def nothing_checked(plan: EndpointPlan) -> Iterator[dg.AssetCheckResult]:
+    """The results of all checks where there was no id to ask for, so that no row came."""
+    for spec in check_specs(plan):
+        yield dg.AssetCheckResult(
+            asset_key=spec.asset_key,
+            check_name=spec.name,
+            passed=True,
+            description="There was nothing to check: no id was there to ask for.",
+        )
 
 
 def _rules(plan: EndpointPlan, table: Table) -> list[Rule | Reference]:

@@ -134,7 +134,7 @@ def fetch(session: Session, **options: Unpack[_Options]) -> int:
 
     With --limit it stops once so many rows came; such a fetch is not complete and is never loaded.
     """
-    from torn_pipeline.steps import fetch_new, land_file
+    from torn_pipeline.steps import fetch_ids, fetch_new, land_file
 
     with _asked(session, options) as asked:
         if asked.dry_run:
@@ -142,7 +142,9 @@ def fetch(session: Session, **options: Unpack[_Options]) -> int:
         fetches: list[Fetch] = []
 
         def work(account: str) -> None:
-            if asked.file is None:
+            if asked.file is None and asked.plan.endpoint.ids_from:
+                fetches.extend(fetch_ids(asked.pipeline, asked.plan, account))
+            elif asked.file is None:
                 fetches.extend(fetch_new(asked.pipeline, asked.plan, account, limit=asked.limit))
             else:
                 fetches.append(land_file(asked.pipeline, asked.plan.endpoint.name, account, asked.file))

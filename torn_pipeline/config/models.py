@@ -10,9 +10,9 @@ import re
 from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
 from enum import StrEnum
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr, ValidationInfo, field_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr, ValidationInfo, field_validator, model_validator
 
 from torn_pipeline.config.durations import crons, format_duration, nearest_periods, parse_delay, parse_period
 
@@ -26,7 +26,8 @@ Places = Mapping[Parts, str]
 
 NAME = r"^[a-z][a-z0-9_]*$"
 PATH = re.compile(r"/[a-z]+(/[A-Za-z0-9_{}]+)+", re.ASCII)
-PATH_ID = re.compile(r"\d+|.*[{}].*", re.ASCII)
+PATH_ID = re.compile(r"\{[a-zA-Z]+\}", re.ASCII)
+SOURCE = re.compile(r"[a-z][a-z0-9_]*\.[a-z_][a-z0-9_]*", re.ASCII)
 SCOPES: dict[str, Literal["account", "global"]] = {
     **dict.fromkeys(("user", "faction", "company", "key", "property"), "account"),
     **dict.fromkeys(("torn", "market", "racing", "forum"), "global"),
@@ -134,8 +135,8 @@ class Endpoint(_Asking):
     Within a :class:`PipelineConfig` nothing is left open: ``accounts`` are the names of those it is fetched
     with (one for a global endpoint), ``table`` is the root table's name, ``scope`` is set, and the inherited
     fields hold the file's defaults where the endpoint has none of its own. ``frequency`` divides a day into
-    whole minutes. ``max_quarantined`` is a share of a fetch's roots, ``max_closed`` of the rows that a snapshot
-    finds and may be without, both from 0 to 1.
+    whole minutes. ``ids_from`` names the table and the column that has the ids of the path. ``max_quarantined`` is a share of
+    a fetch's roots, ``max_closed`` of the rows that a snapshot finds and may be without, both from 0 to 1.
     """
 
     name: Name
@@ -150,6 +151,7 @@ class Endpoint(_Asking):
     max_closed: float = Field(default=0.5, ge=0, le=1)
     table: Name = Field(default="", validate_default=False)
     scope: Literal["account", "global"] | None = None
+    ids_from: str = Field(default="", validate_default=False)
 
     @property
     def crons(self) -> tuple[str, ...]:
@@ -162,10 +164,33 @@ class Endpoint(_Asking):
         if not PATH.fullmatch(path):
             message = "must be a path of the API with its section and selection, such as /faction/crimes; a query belongs in `params`"
             raise ValueError(message)
-        if any(PATH_ID.fullmatch(part) for part in path.split("/")):
-            message = "has an id in it, which is not supported yet: use the path without one, it answers for the key's owner"
+        parts = path.split("/")
+        if any(part.isdigit() or (PATH_ID.search(part) and not PATH_ID.fullmatch(part)) for part in parts):
+            message = "has an id in it: use the path without one, which answers for the key's owner, or `{parameter}` and `ids_from`"
+            raise ValueError(message)
+        if sum(PATH_ID.fullmatch(part) is not None for part in parts) > 1 or "{ids}" in parts:
+            message = "asks for several ids, which is not supported yet: use a path with one"
             raise ValueError(message)
         return path
+
+    @field_validator("ids_from")
+    @classmethod
+    def _is_a_column(cls, ids_from: str) -> str:
+        if not SOURCE.fullmatch(ids_from):
+            message = f"is {ids_from!r}: write a table and its column, such as faction_rankedwars.id"
+            raise ValueError(message)
+        return ids_from
+
+    @model_validator(mode="after")
+    def _has_ids_for_its_path(self) -> Self:
+        has_parameter = "{" in self.path
+        if has_parameter and not self.ids_from:
+            message = f"{self.path} needs an id: say with `ids_from: TABLE.COLUMN` which table has them"
+            raise ValueError(message)
+        if self.ids_from and not has_parameter:
+            message = f"{self.path} takes no id: leave `ids_from` out"
+            raise ValueError(message)
+        return self
 
     @field_validator("accounts")
     @classmethod

@@ -10,10 +10,11 @@ from torn_pipeline.steps.accounts import refuse_renamed, rename_account
 from torn_pipeline.steps.backing import back_up, backups, restore
 from torn_pipeline.steps.context import Pipeline, open_pipeline
 from torn_pipeline.steps.fetching import fetch, land_file, read_file
+from torn_pipeline.steps.ids import fetch_ids, ids_due
 from torn_pipeline.steps.loading import check_limit, check_mode, load, load_of, too_many
 from torn_pipeline.steps.preparing import latest_fetch, normalize, validate
 from torn_pipeline.steps.relating import broken_references
-from torn_pipeline.steps.replaying import Outcome, landed_fetches, rebuild, replay
+from torn_pipeline.steps.replaying import Outcome, landed_fetches, load_together, rebuild, replay
 from torn_pipeline.steps.retrying import Retried, retry
 from torn_pipeline.steps.shaping import apply_changes, roll_back, schema_changes, schema_versions
 from torn_pipeline.steps.states import EndpointState, states, stored_columns
@@ -34,14 +35,17 @@ __all__ = [
     "complete",
     "due",
     "fetch",
+    "fetch_ids",
     "fetch_new",
     "fetch_span",
     "fill",
+    "ids_due",
     "land_file",
     "landed_fetches",
     "latest_fetch",
     "load",
     "load_of",
+    "load_together",
     "missing",
     "normalize",
     "open_pipeline",

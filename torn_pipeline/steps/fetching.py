@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import logging
+import re
 from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 
 import orjson
 
@@ -19,6 +21,7 @@ from torn_pipeline.torn import Listing, TornClient, WindowReading, fetch_list
 from torn_pipeline.torn.codes import error_said
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from torn_pipeline.plan import EndpointPlan
@@ -29,32 +32,40 @@ __all__ = ["fetch", "land_file", "read_file"]
 
 _log = logging.getLogger(__name__)
 
+_PARAMETER = re.compile(r"\{[a-zA-Z]+\}")
+
 _MOST_PAGES = 50  # of one fetch of a time window: what a failure costs at most, and what is held in memory
 
 
 def fetch(
-    pipeline: Pipeline, endpoint: str, account: str, *, span: Span | None = None, limit: int | None = None, tell: Tell | None = None
+    pipeline: Pipeline,
+    endpoint: str,
+    account: str,
+    *,
+    path_ids: Mapping[str, int | str] | None = None,
+    span: Span | None = None,
+    limit: int | None = None,
+    tell: Tell | None = None,
 ) -> Fetch:
     """Ask the API for an endpoint, all pages, and land every response as received.
 
-    Of an endpoint with a history the rows of the time ``span`` are asked for; where they are many, the fetch ends earlier, at
-    its ``window_to``. With ``limit`` it stops once so many rows came; such a fetch is not complete. ``tell`` hears of the fetch
-    as it stands after each page.
+    ``path_ids`` has the value of the id in the path, where there is one. Of an endpoint with a history the rows of the time
+    ``span`` are asked for; where they are many, the fetch ends earlier, at its ``window_to``. With ``limit`` it stops once so
+    many rows came; such a fetch is not complete. ``tell`` hears of the fetch as it stands after each page.
 
     Raises:
         ConfigError: when the account is one that fetched under another name before.
         PipelineError: when the fetch could not be completed; what came is landed, but no complete fetch.
     """
     plan = pipeline.plan(endpoint)
-    began = replace(_begin(plan, account), key_id=pipeline.settings.key_id(account))
+    began = replace(_begin(plan, account, path_ids or {}), key_id=pipeline.settings.key_id(account))
     refuse_renamed(pipeline, endpoint, account)
     fetched, reading = began, None
     try:
         with closing(client_of(pipeline, plan, account)) as client:
             if span is not None:
                 reading = _window_reading(client, plan, span)
-            path, params = plan.endpoint.path, plan.endpoint.params
-            for page in reading.pages() if reading else fetch_list(client, path, params, _listing(plan)):
+            for page in reading.pages() if reading else fetch_list(client, began.path, began.params, _listing(plan)):
                 fetched = began if page.number == 0 else fetched
                 fetched = _with_page(pipeline, fetched, page.answer.content, page.answer.url, page.answer.received_at, page.rows)
                 fetched = replace(fetched, repeated=fetched.repeated + page.repeated)
@@ -133,9 +144,11 @@ def _listing(plan: EndpointPlan) -> Listing:
     return Listing(check_body=plan.check_body, root=plan.root_key, page_size=plan.contract.page_size, key_of=plan.key_of)
 
 
-def _begin(plan: EndpointPlan, account: str) -> Fetch:
-    now = datetime.now(UTC)
-    endpoint = plan.endpoint
+def _begin(plan: EndpointPlan, account: str, path_ids: Mapping[str, int | str] | None = None) -> Fetch:
+    now, endpoint, ids = datetime.now(UTC), plan.endpoint, dict(path_ids or {})
+    if endpoint.ids_from and not ids:
+        message = f"{endpoint.path} is asked by id: run torn-pipeline fetch {endpoint.name} without --input"
+        raise UsageError(message)
     if account not in endpoint.accounts:
         message = f"endpoint {endpoint.name} is not fetched with the account {account!r}; it has {', '.join(endpoint.accounts)}"
         raise UsageError(message)
@@ -143,7 +156,8 @@ def _begin(plan: EndpointPlan, account: str) -> Fetch:
         fetch_id=new_fetch_id(now),
         endpoint=endpoint.name,
         account=account,
-        path=endpoint.path,
+        path=_PARAMETER.sub(lambda _: quote(str(next(iter(ids.values()))), safe=""), endpoint.path) if ids else endpoint.path,
+        path_ids=ids,
         params=dict(endpoint.params),
         fetched_at=now,
         ended_at=now,

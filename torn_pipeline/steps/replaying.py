@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from torn_pipeline.errors import TooManyClosed, TooManyQuarantined
-from torn_pipeline.steps.loading import load, load_of, too_many
+from torn_pipeline.steps.loading import check_mode, load, load_of, too_many
 from torn_pipeline.steps.preparing import validate
 from torn_pipeline.warehouse import Load, Receipt
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from torn_pipeline.landing import Fetch
     from torn_pipeline.steps.context import Pipeline, Tell
 
-__all__ = ["Outcome", "landed_fetches", "rebuild", "replay"]
+__all__ = ["Outcome", "landed_fetches", "load_together", "rebuild", "replay"]
 
 
 Outcome = Receipt | TooManyQuarantined | TooManyClosed
@@ -63,6 +63,18 @@ def replay(
         yield fetched, outcome
 
 
+def load_together(pipeline: Pipeline, fetches: Sequence[Fetch], *, run_id: str = "") -> list[tuple[Fetch, Outcome]]:
+    """Load fetches, oldest first, in one transaction; those with too many broken roots are left out.
+
+    Raises:
+        PipelineError: as :func:`validate` and :func:`load`; then none is loaded.
+    """
+    for endpoint in {fetched.endpoint for fetched in fetches}:
+        check_mode(pipeline, pipeline.plan(endpoint))
+    together = _Together(pipeline, run_id)
+    return together.outcomes(pipeline.warehouse.load_all(together.loads(fetches), run_id=run_id))
+
+
 def rebuild(pipeline: Pipeline, endpoints: Sequence[str], *, run_id: str = "", tell: Tell | None = None) -> list[tuple[Fetch, Outcome]]:
     """Empty the tables of the endpoints and load their landed fetches anew, oldest first, all in one transaction.
 
@@ -72,31 +84,45 @@ def rebuild(pipeline: Pipeline, endpoints: Sequence[str], *, run_id: str = "", t
     Raises:
         PipelineError: as :func:`validate` and :func:`load`; then the tables are as they were.
     """
-    loaded = _loaded_before(pipeline)
-    taken: list[Fetch] = []
-    refused: list[tuple[Load, TooManyQuarantined]] = []
+    together = _Together(pipeline, run_id, loaded=_loaded_before(pipeline))
+    loads = together.loads(landed_fetches(pipeline, endpoints), tell)
+    emptied = {endpoint: pipeline.plan(endpoint).all_tables for endpoint in endpoints}
+    return together.outcomes(pipeline.warehouse.load_all(loads, rebuild=emptied, run_id=run_id))
 
-    def loads() -> Iterator[Load]:
-        for fetched in landed_fetches(pipeline, endpoints):
+
+@dataclass(slots=True)
+class _Together:
+    """Fetches that are loaded in one transaction; ``loaded`` are the ids of those that were loaded before."""
+
+    pipeline: Pipeline
+    run_id: str
+    loaded: set[str] = field(default_factory=set)
+    taken: list[Fetch] = field(default_factory=list)
+    refused: list[tuple[Load, TooManyQuarantined]] = field(default_factory=list)
+
+    def loads(self, fetches: Iterable[Fetch], tell: Tell | None = None) -> Iterator[Load]:
+        """The loads of those that may be loaded, one at a time."""
+        for fetched in fetches:
             if tell:
                 tell(fetched)
-            plan = pipeline.plan(fetched.endpoint)
-            with validate(pipeline, fetched) as prepared:
-                work = load_of(plan, fetched, prepared, run_id)
+            plan = self.pipeline.plan(fetched.endpoint)
+            with validate(self.pipeline, fetched) as prepared:
+                work = load_of(plan, fetched, prepared, self.run_id)
                 if reason := too_many(plan, prepared):
-                    refused.append((replace(work, batches=()), TooManyQuarantined(reason)))
+                    self.refused.append((replace(work, batches=()), TooManyQuarantined(reason)))
                 else:
-                    taken.append(fetched)
-                    yield replace(work, max_closed=1.0) if fetched.fetch_id in loaded else work
+                    self.taken.append(fetched)
+                    yield replace(work, max_closed=1.0) if fetched.fetch_id in self.loaded else work
 
-    emptied = {endpoint: pipeline.plan(endpoint).all_tables for endpoint in endpoints}
-    receipts = pipeline.warehouse.load_all(loads(), rebuild=emptied, run_id=run_id)
-    for work, _ in refused:
-        pipeline.warehouse.quarantine(work)
-    done = [
-        (fetched, TooManyClosed(receipt.refused) if receipt.refused else receipt) for fetched, receipt in zip(taken, receipts, strict=True)
-    ]
-    return [*done, *((work.fetch, error) for work, error in refused)]
+    def outcomes(self, receipts: Iterable[Receipt]) -> list[tuple[Fetch, Outcome]]:
+        """What came of each; the quarantine of those that were refused is written."""
+        for work, _ in self.refused:
+            self.pipeline.warehouse.quarantine(work)
+        done: list[tuple[Fetch, Outcome]] = [
+            (fetched, TooManyClosed(receipt.refused) if receipt.refused else receipt)
+            for fetched, receipt in zip(self.taken, receipts, strict=True)
+        ]
+        return [*done, *((work.fetch, error) for work, error in self.refused)]
 
 
 def _loaded_before(pipeline: Pipeline) -> set[str]:

@@ -25,7 +25,18 @@ if TYPE_CHECKING:
     from torn_pipeline.steps.context import Pipeline, Tell
     from torn_pipeline.steps.replaying import Outcome
 
-__all__ = ["asked_spans", "complete", "due", "fetch_new", "fetch_span", "fill", "missing", "pending", "refuse_without_windows"]
+__all__ = [
+    "asked_spans",
+    "complete",
+    "due",
+    "fetch_new",
+    "fetch_span",
+    "fill",
+    "loaded_ids",
+    "missing",
+    "pending",
+    "refuse_without_windows",
+]
 
 
 def refuse_without_windows(plan: EndpointPlan) -> None:
@@ -41,18 +52,14 @@ def refuse_without_windows(plan: EndpointPlan) -> None:
 
 def complete(pipeline: Pipeline, plan: EndpointPlan, account: str) -> list[Span]:
     """The time of which every row is loaded, in order."""
-    known = pipeline.warehouse.fetches(plan.endpoint.name)
-    if known.is_empty():
-        return []
-    loaded = _loaded(pipeline, plan)
+    known, loaded = pipeline.warehouse.fetches(plan.endpoint.name), loaded_ids(pipeline, plan)
     own = [row for row in known.to_dicts() if row["complete"] and row["account"] == account and row["_fetch_id"] in loaded]
     return merged(filter(None, (_proven(plan, row["window_from"], row["window_to"], row["started"]) for row in own)))
 
 
 def pending(pipeline: Pipeline, plan: EndpointPlan, account: str) -> list[Fetch]:
     """What has landed since the last load, or before the first one, and is not loaded; oldest first."""
-    known = pipeline.warehouse.fetches(plan.endpoint.name)
-    loaded = set() if known.is_empty() else _loaded(pipeline, plan)
+    known, loaded = pipeline.warehouse.fetches(plan.endpoint.name), loaded_ids(pipeline, plan)
     began = [row["started"] for row in known.to_dicts() if row["account"] == account and row["_fetch_id"] in loaded]
     since = max(began).date() if began else None
     return [one for one in pipeline.landing.fetches(plan.endpoint.name, account=account, since=since) if one.fetch_id not in loaded]
@@ -152,7 +159,9 @@ def _proven(plan: EndpointPlan, after: datetime | None, until: datetime | None, 
     return Span(after, end) if after < end else None
 
 
-def _loaded(pipeline: Pipeline, plan: EndpointPlan) -> set[str]:
-    """The ids of the fetches that the endpoint's root table was loaded with; its name is one that the config allows."""
+def loaded_ids(pipeline: Pipeline, plan: EndpointPlan) -> set[str]:
+    """The ids of the fetches that the endpoint's root table was loaded with; the table's name is one that the config allows."""
+    if pipeline.warehouse.fetches(plan.endpoint.name).is_empty():
+        return set()
     found = pipeline.warehouse.query(f"SELECT DISTINCT _fetch_id FROM torn_meta.loads WHERE table_name = '{plan.root.name}'")  # noqa: S608
     return set(found["_fetch_id"].to_pylist())

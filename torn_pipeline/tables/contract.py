@@ -131,7 +131,8 @@ class Contract:
     than ``_metadata``. ``page_size`` is the largest ``limit`` the API allows, ``None`` where it takes none.
     ``keys`` names a natural key by table suffix where the rules' own would be poorer. ``access`` is the
     lowest key level the endpoint answers to. ``windows`` are the ways to ask for the rows of a time window, which
-    together bring all of them; none where the endpoint only knows how things are now.
+    together bring all of them; none where the endpoint only knows how things are now. ``final_at`` is, of an endpoint with
+    an id in its path, the column that says of the row the id comes from since when the answer no longer changes.
     """
 
     path: str
@@ -143,6 +144,7 @@ class Contract:
     references: tuple[Reference, ...] = ()
     keys: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     windows: tuple[TimeWindow, ...] = field(default=(), repr=False)
+    final_at: str = field(default="", repr=False)
 
     @property
     def version(self) -> str:

@@ -11,7 +11,7 @@ from functools import partial
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
-from torn_pipeline.errors import ApiClosed, ApiUnavailable, KeyRefused, PipelineError, RateLimited, RequestRefused
+from torn_pipeline.errors import ApiClosed, ApiUnavailable, IdRefused, KeyRefused, PipelineError, RateLimited, RequestRefused
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -86,6 +86,7 @@ _PAUSED_KEY = _Meaning(
     KeyDone, "its owner has paused it: put another key into {variable}, or resume it and run `torn-pipeline keys --refresh`"
 )
 _WRONG_REQUEST = _Meaning(RequestRefused, "check the endpoint's path and params in the config")
+_WRONG_ID = _Meaning(IdRefused, "check the id, and whether the key may see what it is of")
 _FORBIDDEN = _Meaning(KeyRefused, "check the key in {variable} and what it may read")
 
 _CODES: dict[int, _Meaning] = {
@@ -98,7 +99,8 @@ _CODES: dict[int, _Meaning] = {
     14: _Meaning(KeyDoneForToday, "run it again tomorrow, or add another key to {variable}"),
     16: _Meaning(AccessTooLow, "put a key with a higher access level into {variable}"),
     18: _PAUSED_KEY,
-    **dict.fromkeys((3, 4, 6, 7, 11, *range(19, 24), *range(25, 30)), _WRONG_REQUEST),
+    **dict.fromkeys((6, 7), _WRONG_ID),
+    **dict.fromkeys((3, 4, 11, *range(19, 24), *range(25, 30)), _WRONG_REQUEST),
 }
 
 

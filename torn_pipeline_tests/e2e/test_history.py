@@ -33,6 +33,10 @@ ENDPOINTS = {
     "faction_chains": ("/faction/chains", {}),
     "faction_rankedwars": ("/faction/rankedwars", {}),
 }
+BY_ID = {
+    "faction_rankedwarreport": ("/faction/{rankedWarId}/rankedwarreport", "faction_rankedwars.id"),
+    "faction_chainreport": ("/faction/{chainId}/chainreport", "faction_chains.id"),
+}
 DAYS = 6  # of the world's life before a test begins
 
 
@@ -90,6 +94,10 @@ def opened(folder: Path, *, attacks: int = 400) -> Iterator[Harness]:
     endpoints = [
         {"name": name, "path": path, "params": params, "frequency": "PT15M", "storage_mode": "upsert"}
         for name, (path, params) in ENDPOINTS.items()
+    ]
+    endpoints += [
+        {"name": name, "path": path, "ids_from": ids_from, "frequency": "PT1H", "storage_mode": "upsert"}
+        for name, (path, ids_from) in BY_ID.items()
     ]
     defaults = {"max_retries": 0, "rate_limit": 10_000, "since": since.isoformat()}
     (folder / "pipeline.json").write_text(json.dumps({"defaults": defaults, "endpoints": endpoints}))
@@ -200,3 +208,73 @@ def test_a_run_for_all_there_is_reads_it_again(harness: Harness) -> None:
     windows = harness.pipeline.warehouse.fetches("faction_attacks")["window_from"].to_list()
     assert windows[0] == windows[1]
     assert harness.ids("faction_attacks") == harness.truth("faction_attacks")
+
+
+def report_ids(harness: Harness, endpoint: str) -> list[int]:
+    return sorted(harness.pipeline.warehouse.read(endpoint, columns=["id"])["id"].to_list())
+
+
+def test_every_id_is_asked_for_once_when_its_answer_is_final(harness: Harness) -> None:
+    harness.run("faction_chains")
+    chains = harness.truth("faction_chains")
+    assert len(chains) > 1
+    assert not harness.run("faction_chainreport").error
+    assert report_ids(harness, "faction_chainreport") == chains
+    calls = harness.simulator.received
+    outcome = harness.run("faction_chainreport")
+    assert not outcome.error
+    assert harness.simulator.received == calls
+
+
+def test_an_id_whose_answer_still_changes_is_asked_for_again(harness: Harness) -> None:
+    plan = harness.pipeline.plan("faction_rankedwarreport")
+
+    def rewrite(moment: int) -> None:
+        with harness.world.lock:
+            for war in harness.world.ranked_wars:
+                war["end"] = moment
+        assert not harness.run("faction_rankedwars", full=True).error
+
+    wars = harness.truth("faction_rankedwars")
+    rewrite(0)  # as if they went on
+    assert not harness.run("faction_rankedwarreport").error
+    assert steps.ids_due(harness.pipeline, plan, "default") == wars
+    rewrite(int(time.time()) + 3600)  # they will have ended since the report was read
+    assert steps.ids_due(harness.pipeline, plan, "default") == wars
+    rewrite(int(time.time()) - 3600)
+    assert steps.ids_due(harness.pipeline, plan, "default") == []
+
+
+def test_ids_that_landed_are_loaded_and_not_asked_for_again(harness: Harness) -> None:
+    """As after a kill between the fetches and their load."""
+    harness.run("faction_chains")
+    plan = harness.pipeline.plan("faction_chainreport")
+    fetched = list(steps.fetch_ids(harness.pipeline, plan, "default"))
+    assert len(fetched) == len(harness.truth("faction_chains"))
+    calls = harness.simulator.received
+    assert not harness.run("faction_chainreport").error
+    assert harness.simulator.received == calls
+    assert report_ids(harness, "faction_chainreport") == harness.truth("faction_chains")
+
+
+def test_an_id_that_the_api_refuses_leaves_the_others_alone(harness: Harness) -> None:
+    harness.run("faction_chains")
+    first, *others = harness.truth("faction_chains")
+    harness.simulator.faults.append(ErrorCode(code=6, path=f"/faction/{first}/chainreport"))
+    assert not harness.run("faction_chainreport").error
+    assert report_ids(harness, "faction_chainreport") == others
+    assert steps.ids_due(harness.pipeline, harness.pipeline.plan("faction_chainreport"), "default") == [first]
+
+
+def test_without_any_id_the_tables_are_there_and_empty(tmp_path: Path) -> None:
+    with opened(tmp_path, attacks=0) as harness:
+        harness.world.faction(FACTION).chains.clear()
+        harness.run("faction_chains")
+        assert not harness.run("faction_chainreport").error
+        assert report_ids(harness, "faction_chainreport") == []
+
+
+def test_ids_of_a_table_that_is_not_there_are_an_error(harness: Harness) -> None:
+    error = harness.run("faction_chainreport").error
+    assert "takes its ids from faction_chains.id, which is not in the DuckDB file" in error
+    assert "torn-pipeline materialize faction_chains first" in error

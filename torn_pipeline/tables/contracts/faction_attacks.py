@@ -155,5 +155,5 @@ CHAINS = Contract(
         Rule("has_ten_hits", "", "A run of fewer than ten hits is no chain.", "chain >= 10"),
     ),
     # A chain is listed once it is over, however long it takes; where the list is cut by its start, it appears as late.
-    windows=(TimeWindow(fields=("start", "end"), late=timedelta(days=7)),),
+    windows=(TimeWindow(fields=("start", "end"), late=timedelta(days=14)),),
 )

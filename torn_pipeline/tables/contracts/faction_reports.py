@@ -89,6 +89,7 @@ CHAINREPORT = Contract(
     path="/faction/{chainId}/chainreport",
     description="The report on one chain.",
     access="Public",
+    final_at="end",
     body=(
         Object(
             "chainreport",
@@ -179,6 +180,7 @@ RANKEDWARREPORT = Contract(
     path="/faction/{rankedWarId}/rankedwarreport",
     description="The report on one ranked war that is over.",
     access="Public",
+    final_at="end",
     body=(
         Object(
             "rankedwarreport",
@@ -237,6 +239,7 @@ RAIDREPORT = Contract(
     path="/faction/{raidWarId}/raidreport",
     description="The report on one raid that is over.",
     access="Public",
+    final_at="end",
     body=(
         Array(
             "raidreport",
@@ -290,6 +293,7 @@ TERRITORYWARREPORT = Contract(
     path="/faction/{territoryWarId}/territorywarreport",
     description="The report on one territory war that is over.",
     access="Public",
+    final_at="end",
     body=(
         Array(
             "territorywarreport",

@@ -116,8 +116,8 @@ endpoints:
         "pipeline.yaml:20: endpoints.members.enabled: is 1: must be true or false",
         "pipeline.yaml:21: endpoints.members.max_quarantined: is 5: must be at most 1",
         (
-            "pipeline.yaml:22: endpoints[3].path: has an id in it, which is not supported yet: "
-            "use the path without one, it answers for the key's owner"
+            "pipeline.yaml:22: endpoints[3].path: has an id in it: use the path without one, which answers for the key's owner, "
+            "or `{parameter}` and `ids_from`"
         ),
         "pipeline.yaml:23: endpoints[3].name: is 7: must be text: put it in quotes if it is meant so",
         "pipeline.yaml:25: endpoints[3].accounts: names no account: leave the field out for all accounts, or say `enabled: false`",
@@ -166,10 +166,38 @@ def test_what_is_no_path_of_the_api_is_refused(folder: Folder, path: str) -> Non
     assert found.startswith("pipeline.yaml:3: endpoints.crimes.path: must be a path of the API with its section and selection")
 
 
-@pytest.mark.parametrize("path", ["/faction/{id}/crimes", "/faction/40832/basic", "/torn/{ids}/items", "/torn/1,2/items"])
-def test_ids_in_a_path_are_refused(folder: Folder, path: str) -> None:
+@pytest.mark.parametrize(
+    ("path", "wrong"),
+    [
+        ("/faction/{id}/crimes", "/faction/{id}/crimes needs an id: say with `ids_from: TABLE.COLUMN` which table has them"),
+        ("/faction/40832/basic", "has an id in it: use the path without one"),
+        ("/faction/x{id}/basic", "has an id in it: use the path without one"),
+        ("/torn/{ids}/items", "asks for several ids, which is not supported yet"),
+        ("/faction/{id}/{other}", "asks for several ids"),
+        ("/torn/1,2/items", "must be a path"),
+    ],
+)
+def test_ids_in_a_path_need_a_column_to_come_from(folder: Folder, path: str, wrong: str) -> None:
     [found] = folder.problems(GOOD.replace("/faction/crimes", path))
-    assert "id in it" in found or "must be a path" in found
+    assert wrong in found
+
+
+@pytest.mark.parametrize(
+    ("path", "ids_from", "wrong"),
+    [
+        ("/faction/{chainId}/chainreport", "faction_chains.id", ""),
+        ("/faction/{chainId}/chainreport", "faction_chains", "is 'faction_chains': write a table and its column, such as"),
+        ("/faction/{chainId}/chainreport", "'a.b; drop'", "write a table and its column"),
+        ("/faction/chains", "faction_chains.id", "/faction/chains takes no id: leave `ids_from` out"),
+    ],
+)
+def test_ids_come_from_a_column_of_a_table(folder: Folder, path: str, ids_from: str, wrong: str) -> None:
+    text = f"endpoints: [{{name: report, path: '{path}', frequency: P1D, ids_from: {ids_from}}}]"
+    if wrong:
+        [found] = folder.problems(text)
+        assert wrong in found
+    else:
+        assert folder.load(text).endpoint("report").ids_from == ids_from
 
 
 def test_an_unknown_section_of_the_api_is_refused(folder: Folder) -> None:

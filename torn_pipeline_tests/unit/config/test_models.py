@@ -53,6 +53,7 @@ def test_a_name_a_path_and_a_frequency_are_enough(tmp_path: Path) -> None:
         "max_closed": 0.5,
         "table": "faction_basic",
         "scope": "account",
+        "ids_from": "",
         "max_retries": 3,
         "retry_delay": timedelta(seconds=5),
         "timeout": timedelta(seconds=30),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from torn_pipeline.errors import ApiUnavailable, KeyRefused, PipelineError, RateLimited, RequestRefused
+from torn_pipeline.errors import ApiUnavailable, IdRefused, KeyRefused, PipelineError, RateLimited, RequestRefused
 from torn_pipeline.redaction import Redactor
 from torn_pipeline.torn.codes import AccessTooLow, Asked, KeyDone, KeyDoneForToday, RefusedKey, StayAway, error_of
 
@@ -16,7 +16,8 @@ CLASSES: list[tuple[type[PipelineError], tuple[int, ...]]] = [
     (KeyDone, (1, 2, 10, 13, 18)),
     (KeyDoneForToday, (14,)),
     (AccessTooLow, (16,)),
-    (RequestRefused, (3, 4, 6, 7, 11, 19, 20, 21, 22, 23, 25, 26, 27, 28, 29, 123, -1, 10**9)),
+    (IdRefused, (6, 7)),
+    (RequestRefused, (3, 4, 11, 19, 20, 21, 22, 23, 25, 26, 27, 28, 29, 123, -1, 10**9)),
 ]
 CODES = [(code, kind) for kind, codes in CLASSES for code in codes]
 
