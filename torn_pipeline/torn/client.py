@@ -242,7 +242,7 @@ class TornClient:
     @contextmanager
     def _minding_the_breaker(self, grant: Grant) -> Iterator[None]:
         """Open the breaker when the API asks for it; the call that tries if that is over says how it went."""
-        began = time.time()
+        began = _now()
         try:
             yield
         except StayAway as error:
@@ -299,6 +299,11 @@ def _session(base_url: str) -> requests.Session:
     session.trust_env = urlsplit(base_url).scheme == "https"
     session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=()))
     return session
+
+
+def _now() -> float:
+    """The time in Unix seconds."""
+    return time.time()
 
 
 def _retry(error: Exception) -> bool | float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Protocol
 
 import pytest
@@ -11,7 +12,7 @@ from torn_pipeline.torn import Quota, TornClient
 from torn_pipeline_tests.unit.torn.loopback import Loopback, serving
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
 KEY = "planted0Key1For2Tests"
@@ -28,6 +29,8 @@ class MakeClient(Protocol):
         max_retries: int = ...,
         window: float = ...,
         url: str = ...,
+        access: str = ...,
+        others: Mapping[str, Sequence[str]] = ...,
     ) -> TornClient: ...
 
 
@@ -49,6 +52,8 @@ def make_client(api: Loopback, tmp_path: Path) -> Iterator[MakeClient]:
             max_retries: int = 0,
             window: float = 0.05,
             url: str = "",
+            access: str = "",
+            others: Mapping[str, Sequence[str]] = MappingProxyType({}),
         ) -> TornClient:
             quota = Quota(tmp_path / "quota.sqlite", 1000, window, hold=timeout)
             return stack.enter_context(
@@ -60,6 +65,8 @@ def make_client(api: Loopback, tmp_path: Path) -> Iterator[MakeClient]:
                     timeout=timeout,
                     max_retries=max_retries,
                     retry_delay=0.01,
+                    access=access,
+                    others=others,
                 )
             )
 
