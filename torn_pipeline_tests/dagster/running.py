@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 from contextlib import contextmanager
+from copy import deepcopy
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -32,7 +34,12 @@ Rows = list[dict[str, Any]]
 
 def shipped_config() -> dict[str, Any]:
     """``config/pipeline.yaml`` as plain data."""
-    config = yaml.safe_load((ROOT / "config/pipeline.yaml").read_text(encoding="utf-8"))
+    return deepcopy(_shipped("config/pipeline.yaml"))
+
+
+@cache
+def _shipped(file: str) -> dict[str, Any]:
+    config = yaml.safe_load((ROOT / file).read_text(encoding="utf-8"))
     assert isinstance(config, dict)
     return config
 
@@ -109,8 +116,7 @@ class Platform:
 def open_platform(folder: Path, *, size: Size = SMALL, **settings: Any) -> Iterator[Platform]:  # noqa: ANN401 - fields of Settings
     """A platform of two accounts, one a faction, in a folder of its own."""
     world = World(size=size)
-    dagster_yaml = yaml.safe_load((ROOT / "dagster.yaml").read_text(encoding="utf-8"))
-    retries = {"run_retries": dagster_yaml["run_retries"]}
+    retries = {"run_retries": _shipped("dagster.yaml")["run_retries"]}
     with Simulator(world, calls_per_window=10_000) as simulator, dg.DagsterInstance.ephemeral(settings=retries) as instance:
         given: dict[str, Any] = {
             "api_url": simulator.url,
