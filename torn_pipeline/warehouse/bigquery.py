@@ -21,7 +21,7 @@ from torn_pipeline.warehouse.bigquery_rebuild import rebuild as rebuilt
 from torn_pipeline.warehouse.bigquery_service import Place, Service
 from torn_pipeline.warehouse.bigquery_sql import Values, identifier, logical
 from torn_pipeline.warehouse.bigquery_sql import within as inside
-from torn_pipeline.warehouse.bigquery_tables import shapes
+from torn_pipeline.warehouse.bigquery_tables import shapes, whole
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -108,10 +108,10 @@ class BigQueryWarehouse:
         self._check_exists()
         if self._service.table(self._place.dataset, reference.target) is None:
             return 0, None
-        column, target, values = identifier(reference.column), self._place.table(reference.target), Values()
+        column, target, values = identifier(reference.column), self._rows_of(reference.target), Values()
         account, of_account, of_row = (", _account", ", t._account", ", r._account") if reference.within_account else ("", "", "")
         where = f"_fetch_id = {values.bind(fetch_id)} AND {column} IS NOT NULL AND ({reference.where})"
-        rows = f"SELECT {column} AS value{account} FROM {self._place.table(table)} WHERE {where}"
+        rows = f"SELECT {column} AS value{account} FROM {self._rows_of(table)} WHERE {where}"
         known = f"SELECT TO_JSON_STRING(STRUCT(t.{identifier(reference.target_column)} AS v{of_account})) FROM {target} t"
         lacking = f"TO_JSON_STRING(STRUCT(r.value AS v{of_row})) NOT IN ({known}) AND EXISTS (SELECT 1 FROM {target})"
         sql = f"SELECT COUNT(*) AS n, MIN(r.value) AS example FROM ({rows}) r WHERE {lacking}"
@@ -138,7 +138,7 @@ class BigQueryWarehouse:
         conditions += [] if within is None else [inside(within, "t", values)]
         selected = ", ".join(f"t.{identifier(name)}" for name in columns) or "*"
         where = f" WHERE {' AND '.join(conditions)}" if conditions else ""
-        return _frame(self._service.arrow(f"SELECT {selected} FROM {self._place.table(table)} t{where}", values))
+        return _frame(self._service.arrow(f"SELECT {selected} FROM {self._rows_of(table)} t{where}", values))
 
     def query(self, sql: str) -> pa.Table:
         """The answer to one reading query; tables stand in the dataset, or, by the names of every warehouse, in ``torn``.
@@ -246,6 +246,10 @@ class BigQueryWarehouse:
         columns = f"(SELECT * REPLACE ('torn' AS table_schema) FROM `{place.project}`.`{place.dataset}`.INFORMATION_SCHEMA.COLUMNS)"
         sql = _COLUMNS.sub(lambda found: f"{found[1]}{found[2]}{columns}", sql)
         return _SCHEMAS.sub(lambda found: f"{found[1]}{found[2]}{schemas[found[3].lower()]}", sql)
+
+    def _rows_of(self, table: str) -> str:
+        """What a statement reads all rows of a table from."""
+        return whole(self._service, table)
 
     def _has_meta(self) -> bool:
         self._exists = self._exists or self._service.table(self._place.meta, "version") is not None

@@ -105,6 +105,7 @@ class _Reshape:
     relaxed: list[str] = field(default_factory=list)
     source: int | None = None
     """The version of the copy that ``filled`` are taken from, which must stay."""
+    copy: LiveTable | None = None
     filled: dict[str, str] = field(default_factory=dict)
     """What becomes of added columns, as expressions over ``b``, the copy."""
     note: str = ""
@@ -152,13 +153,14 @@ class _Reshape:
         but += f" REPLACE ({', '.join(casts)})" if casts else ""
         source = self._copied(place) if self.filled else ""
         selected = ", ".join([f"t.*{but}", *added])
-        return f"CREATE OR REPLACE TABLE {name} {clauses(*self.live.layout)} AS SELECT {selected} FROM {name} t{source}"
+        return f"CREATE OR REPLACE TABLE {name} {clauses(*self.live.layout)} AS SELECT {selected} FROM {self.live.whole(name)} t{source}"
 
     def _copied(self, place: Place) -> str:
         """The rows of the copy, one for each that is the same row of the same fetch."""
         row = list(dict.fromkeys([*self.live.table.key, "_fetch_id"]))
         values = ", ".join(f"ANY_VALUE({identifier(name)}) AS {identifier(name)}" for name in self.filled)
-        copy = _copy_of(place, self.live.table.name, self.source or 0)
+        assert self.copy is not None  # noqa: S101 - nothing is filled without one
+        copy = self.copy.whole(_copy_of(place, self.live.table.name, self.source or 0))
         return f" LEFT JOIN (SELECT {key_of('c', row)} AS k, {values} FROM {copy} c GROUP BY k) b ON {key_of('t', row)} = b.k"
 
 
@@ -189,8 +191,9 @@ def _way_back(service: Service, table: Table, version: int) -> _Reshape:
     found.adds = {name: kind for name, kind in wanted.items() if name not in live.columns}
     found.casts = {name: kind for name, kind in wanted.items() if live.columns.get(name, kind) != kind}
     found.source = min((number for number in _copies(service).get(table.name, ()) if number >= version), default=None)
-    copy = None if found.source is None else service.table(service.place.meta, copy_name(table.name, found.source))
-    held = live_table(table, copy).columns
+    if found.source is not None:
+        found.copy = live_table(table, service.table(service.place.meta, copy_name(table.name, found.source)))
+    held = found.copy.columns if found.copy else {}
     found.filled = {name: _cast(f"b.{identifier(name)}", held[name], kind) for name, kind in found.adds.items() if name in held}
     return found
 
@@ -229,7 +232,7 @@ def _check_loss(service: Service, one: _Reshape) -> None:
         for place, (name, condition) in enumerate(conditions.items())
     ]
     table = one.live.table.name
-    (row,) = service.rows(f"SELECT {', '.join(counts)} FROM {service.place.table(table)}")
+    (row,) = service.rows(f"SELECT {', '.join(counts)} FROM {one.live.whole(service.place.table(table))}")
     for place, name in enumerate(conditions):
         if row[f"n{place}"]:
             raise value_lost(table, name, one.casts[name], row[f"n{place}"], row[f"v{place}"])

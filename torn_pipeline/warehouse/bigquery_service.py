@@ -56,7 +56,8 @@ class Place:
     """Where a warehouse is, and how it is reached.
 
     ``emulator`` is the URL of a local server that stands in for BigQuery, ``maximum_bytes_billed`` what one
-    statement may cost at most (``None``: no limit).
+    statement may cost at most (``None``: no limit). With ``require_partition_filter`` a partitioned table is read by
+    nobody who does not say which days.
     """
 
     project: str
@@ -64,6 +65,7 @@ class Place:
     location: str = "EU"
     emulator: str = ""
     maximum_bytes_billed: int | None = None
+    require_partition_filter: bool = False
 
     @property
     def meta(self) -> str:

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from torn_pipeline.warehouse.protocol import Window
 
-__all__ = ["Values", "identifier", "key_of", "key_of_texts", "logical", "physical", "within"]
+__all__ = ["Values", "all_days", "identifier", "key_of", "key_of_texts", "logical", "physical", "within"]
 
 _FORBIDDEN = re.compile(r"[\x00-\x1f\x7f!\"$()*,./;?@\[\\\]^`{}~]")
 _ENCODED = re.compile(r"_u([0-9a-f]{4})_")
@@ -45,6 +45,15 @@ def key_of(alias: str, columns: Sequence[str]) -> str:
 def key_of_texts(array: str, types: Sequence[str]) -> str:
     """The same text from a JSON array of texts, of these BigQuery types; what is no value of its type is null."""
     return _key([f"SAFE_CAST(JSON_VALUE({array}, '$[{place}]') AS {name})" for place, name in enumerate(types)])
+
+
+def all_days(partition: str, row: str) -> str:
+    """A condition on the column that a table is partitioned by that every row meets.
+
+    BigQuery takes it for the filter that a table may require: it holds the column against constants and nothing else.
+    """
+    column = f"{row}.{identifier(partition)}"
+    return f"({column} IS NULL OR {column} >= TIMESTAMP '0001-01-01 00:00:00+00')"
 
 
 def within(window: Window, row: str, values: Values) -> str:

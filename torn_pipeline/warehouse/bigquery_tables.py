@@ -16,7 +16,7 @@ from google.cloud.bigquery import Table as BigQueryTable
 
 from torn_pipeline.errors import WarehouseError
 from torn_pipeline.tables.table import VALID_TO, ColumnType, Role
-from torn_pipeline.warehouse.bigquery_sql import identifier, logical, physical
+from torn_pipeline.warehouse.bigquery_sql import all_days, identifier, logical, physical
 from torn_pipeline.warehouse.changes import LiveColumn, Shape, description_of
 
 if TYPE_CHECKING:
@@ -30,6 +30,7 @@ __all__ = [
     "LiveTable",
     "clauses",
     "describe",
+    "every",
     "field_of",
     "layout",
     "live_table",
@@ -38,6 +39,7 @@ __all__ = [
     "shape",
     "shapes",
     "text_of",
+    "whole",
     "widen",
     "wider",
 ]
@@ -77,6 +79,8 @@ class LiveTable:
     there: BigQueryTable | None
     columns: dict[str, ColumnType | str] = field(default_factory=dict)
     widened: dict[str, ColumnType] = field(default_factory=dict)
+    days: str | None = None
+    """The column that whoever reads the table must say days of, if that is required."""
     asked: set[str] = field(default_factory=set)
     """The columns that the contract and the load need."""
     misfits: list[str] = field(default_factory=list)
@@ -92,6 +96,14 @@ class LiveTable:
         """The column it is partitioned by, day by day."""
         spec = self.there.time_partitioning if self.there else None
         return logical(spec.field) if spec and spec.field else None
+
+    def whole(self, name: str) -> str:
+        """What a statement reads all days of the table from; ``name`` is its full name."""
+        return f"(SELECT * FROM {name} w WHERE {all_days(self.days, 'w')})" if self.days else name
+
+    def every(self, row: str) -> str:
+        """What a condition on the table's rows ends with when it is about all days."""
+        return f" AND {all_days(self.days, row)}" if self.days else ""
 
     @property
     def layout(self) -> Layout:
@@ -158,7 +170,8 @@ def look(service: Service, tables: Iterable[Table], *, strict: bool = True) -> d
 
 def live_table(table: Table, there: BigQueryTable | None) -> LiveTable:
     """A table as it stands, without anything that its contract has besides."""
-    return LiveTable(table, there, {logical(one.name): _COLUMN_TYPES.get(one.field_type, one.field_type) for one in _fields(there)})
+    columns = {logical(one.name): _COLUMN_TYPES.get(one.field_type, one.field_type) for one in _fields(there)}
+    return LiveTable(table, there, columns, days=_required(there))
 
 
 def shapes(service: Service, names: Iterable[str]) -> dict[str, Shape]:
@@ -206,6 +219,18 @@ def widen(service: Service, live: Mapping[str, LiveTable], job_id: str, call: st
     return bool(statements)
 
 
+def whole(service: Service, name: str) -> str:
+    """What a statement reads all days of a table from, and not only some that it names."""
+    filtered, full = every(service, name, "w"), service.place.table(name)
+    return f"(SELECT * FROM {full} w WHERE TRUE{filtered})" if filtered else full
+
+
+def every(service: Service, name: str, row: str) -> str:
+    """What a condition on a table's rows ends with when it is about all days."""
+    days = _required(service.table(service.place.dataset, name)) if service.place.require_partition_filter else None
+    return f" AND {all_days(days, row)}" if days else ""
+
+
 def partitions(tables: Sequence[Table]) -> dict[str, str | None]:
     """The column that each table of a group is partitioned by.
 
@@ -247,6 +272,12 @@ def field_of(name: str, kind: ColumnType, description: str = "") -> SchemaField:
     return SchemaField.from_api_repr(given | ({"description": description[:_DESCRIPTION]} if description else {}))
 
 
+def _required(there: BigQueryTable | None) -> str | None:
+    """The column that whoever reads the table must name days of."""
+    spec = there.time_partitioning if there and there.require_partition_filter else None
+    return logical(spec.field) if spec and spec.field else None
+
+
 def _time(table: Table, known: Mapping[str, Table]) -> str | None:
     if any(column.role is Role.VALIDITY for column in table.columns):
         return VALID_TO
@@ -270,12 +301,14 @@ def _create(service: Service, live: LiveTable, time: str | None) -> None:
     partition, clustered = layout(table, time)
     if partition is not None:
         new.time_partitioning = TimePartitioning(field=physical(partition))
+        if service.place.require_partition_filter:
+            new.require_partition_filter, live.days = True, partition
     new.clustering_fields = [physical(name) for name in clustered] or None
     service.create_table(new)
 
 
 def describe(service: Service, live: LiveTable) -> None:
-    """Give a table that is there the columns that it has room for, and its contract's descriptions.
+    """Give a table that is there the columns that it has room for, its contract's descriptions, and the filter it must require.
 
     Raises:
         Stale: when somebody else changed it meanwhile.
@@ -298,6 +331,9 @@ def describe(service: Service, live: LiveTable) -> None:
     if live.table.description and there.description != live.table.description:
         there.description = live.table.description
         changed.append("description")
+    if service.place.require_partition_filter and live.partition is not None and not there.require_partition_filter:
+        there.require_partition_filter, live.days = True, live.partition
+        changed.append("require_partition_filter")
     if changed:
         service.update_table(there, changed)
 
@@ -311,7 +347,9 @@ def _widening(service: Service, live: LiveTable) -> list[str]:
     floats = [column for column, kind in needed.items() if kind is ColumnType.FLOAT]
     statements = [f"ALTER TABLE {name} ALTER COLUMN {identifier(column)} SET DATA TYPE FLOAT64" for column in floats]
     if texts and live.there is not None:
-        statements.append(f"CREATE OR REPLACE TABLE {name} {clauses(*live.layout)} AS SELECT * REPLACE ({', '.join(texts)}) FROM {name}")
+        statements.append(
+            f"CREATE OR REPLACE TABLE {name} {clauses(*live.layout)} AS SELECT * REPLACE ({', '.join(texts)}) FROM {live.whole(name)}"
+        )
     return statements
 
 

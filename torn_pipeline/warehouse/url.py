@@ -21,14 +21,15 @@ _PROJECT = re.compile(r"(?:[a-z0-9.-]+:)?[a-z][a-z0-9-]{2,61}[a-z0-9]")
 _DATASET = re.compile(r"[A-Za-z0-9_]{1,1000}")
 _LOCATION = re.compile(r"[A-Za-z][A-Za-z0-9-]*")
 _BYTES = re.compile(r"[1-9][0-9]*")
-_OPTIONS = {"location": _LOCATION, "maximum_bytes_billed": _BYTES}
+_OPTIONS = {"location": _LOCATION, "maximum_bytes_billed": _BYTES, "require_partition_filter": re.compile("true|false")}
 
 
 def warehouse_from_url(url: str, data_dir: Path, *, bigquery_emulator: str = "") -> Warehouse:
     """The warehouse of a URL; without one the DuckDB file in ``data_dir``.
 
     ``duckdb:///relative/path``, ``duckdb:////absolute/path`` or ``bigquery://PROJECT/DATASET`` with the options ``location``
-    (where the data is kept; ``EU`` when left out) and ``maximum_bytes_billed`` (what one statement may cost at most).
+    (where the data is kept; ``EU`` when left out), ``maximum_bytes_billed`` (what one statement may cost at most) and
+    ``require_partition_filter`` (whether a query of a partitioned table must say which days).
     ``bigquery_emulator`` is the address of a local server that stands in for BigQuery, if one does.
 
     Raises:
@@ -63,7 +64,7 @@ def _place(url: str, emulator: str) -> Place:
     options = dict(parse_qsl(parts.query, keep_blank_values=True))
     for name, value in options.items():
         if name not in _OPTIONS or not _OPTIONS[name].fullmatch(value):
-            known = "location, as EU or europe-west3, and maximum_bytes_billed, a number of bytes"
+            known = "location, as EU or europe-west3, maximum_bytes_billed, a number of bytes, and require_partition_filter, true or false"
             message = f"TORN_WAREHOUSE has an option that is not one of BigQuery's, or not a value of it: the options are {known}"
             raise ConfigError(message)
     limit = options.get("maximum_bytes_billed")
@@ -75,4 +76,5 @@ def _place(url: str, emulator: str) -> Place:
         location=options.get("location", "EU"),
         emulator=emulator,
         maximum_bytes_billed=int(limit) if limit else None,
+        require_partition_filter=options.get("require_partition_filter") == "true",
     )

@@ -21,7 +21,10 @@ from torn_pipeline_tests.emulator import bigquery
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from google.cloud.bigquery import Client, Table
+    from google.cloud.bigquery import Client
+    from google.cloud.bigquery import Table as BigQueryTable
+
+    from torn_pipeline.tables.table import Table
 
 TEXT, INTEGER, MOMENT = ColumnType.TEXT, ColumnType.INTEGER, ColumnType.TIMESTAMP
 
@@ -36,11 +39,11 @@ def client_of(warehouse: BigQueryWarehouse) -> Client:
     return Service(warehouse.place).client
 
 
-def stands(warehouse: BigQueryWarehouse, name: str) -> Table:
+def stands(warehouse: BigQueryWarehouse, name: str) -> BigQueryTable:
     return client_of(warehouse).get_table(f"{warehouse.place.project}.{warehouse.place.dataset}.{name}")
 
 
-def dated() -> tuple[object, ...]:
+def dated() -> tuple[Table, Table]:
     """Things that say when they began, and their parts, which say it too."""
     root, child = THINGS
     began = replace(root.column("seen_at"), name="created_at")
@@ -77,7 +80,7 @@ def test_descriptions_follow_the_contract(warehouse: BigQueryWarehouse) -> None:
 
 def test_rows_that_are_replaced_are_partitioned_by_when_the_thing_began() -> None:
     root, child = dated()
-    assert partitions([root, child]) == {"things": "created_at", "things_parts": "created_at"}  # type: ignore[list-item] # tables
+    assert partitions([root, child]) == {"things": "created_at", "things_parts": "created_at"}
     assert partitions(THINGS) == {"things": None, "things_parts": None}
 
 
@@ -101,7 +104,7 @@ def test_a_root_whose_moment_changed_is_still_replaced(warehouse: BigQueryWareho
         batch = frames(of, {1: ("a", "b"), number + 10: ("c",)})
         root = batch["things"].rename({"seen_at": "created_at"}).with_columns(moment.alias("created_at"))
         child = batch["things_parts"].with_columns(moment.alias("created_at"))
-        receipt = warehouse.load(load(of, {}, tables=tables, batches=[{"things": root, "things_parts": child}]))  # type: ignore[arg-type] # tables
+        receipt = warehouse.load(load(of, {}, tables=tables, batches=[{"things": root, "things_parts": child}]))
         assert (receipt.tables["things"].deleted, receipt.tables["things_parts"].deleted) == ((0, 0) if number == 1 else (1, 2))
     assert contents(warehouse) == {
         ("default", 1, "1 by things-default-3 v1"): ("a", "b"),
@@ -214,14 +217,14 @@ def test_the_same_fetch_by_two_writers_is_loaded_once(warehouse: BigQueryWarehou
 
 def test_staged_tables_are_gone_afterwards_and_would_have_expired(warehouse: BigQueryWarehouse) -> None:
     client = client_of(warehouse)
-    seen: list[Table] = []
+    seen: list[BigQueryTable] = []
 
     def batches() -> Iterator[dict[str, pl.DataFrame]]:
         yield frames(fetch(1), {1: ("a",)})
 
     create = Service.create_table
 
-    def watched(self: Service, staged: Table) -> None:
+    def watched(self: Service, staged: BigQueryTable) -> None:
         seen.append(staged)
         create(self, staged)
 

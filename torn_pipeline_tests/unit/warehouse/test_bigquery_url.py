@@ -25,6 +25,11 @@ DATA = Path("data")
             "bigquery://my-project/torn?maximum_bytes_billed=1000000000&location=US",
             Place(project="my-project", dataset="torn", location="US", maximum_bytes_billed=1_000_000_000),
         ),
+        (
+            "bigquery://my-project/torn?require_partition_filter=true",
+            Place(project="my-project", dataset="torn", require_partition_filter=True),
+        ),
+        ("bigquery://my-project/torn?require_partition_filter=false", Place(project="my-project", dataset="torn")),
     ],
 )
 def test_a_url_names_project_dataset_and_location(url: str, place: Place) -> None:
@@ -55,6 +60,7 @@ def test_the_emulators_address_is_the_ecosystems_own_variable(host: str) -> None
         ("bigquery://my-project/torn?location=", "option that is not one of BigQuery's"),
         ("bigquery://my-project/torn?region=EU", "option that is not one of BigQuery's"),
         ("bigquery://my-project/torn?maximum_bytes_billed=1e9", "option that is not one of BigQuery's"),
+        ("bigquery://my-project/torn?require_partition_filter=yes", "option that is not one of BigQuery's"),
         ("bigquery://my-project/torn?key=secret", "option that is not one of BigQuery's"),
     ],
 )
