@@ -2,64 +2,85 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 import threading
 import time
-from contextlib import contextmanager
+from collections import defaultdict
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import pytest
 
-from torn_pipeline_tests.unit.torn.loopback import Loopback, Reply, Request, reply, serving
+from torn_pipeline.simulator import Simulator, Size, World
+from torn_pipeline.torn import Rank
+from torn_pipeline_tests.unit.torn.loopback import Loopback, Reply, Request, key_info, reply, serving
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
 WINDOW = 2.0
 LIMIT = 20
 SECONDS = 6.0
 HOLD = 1.0
+LONG_WINDOW, MANY = 6.0, 40
+WINDOWS = 2
 
-CALLER = f"""
-import sys, threading
+CALLER = """
+import json, sys, threading
 from pathlib import Path
-from torn_pipeline.errors import ApiUnavailable
-from torn_pipeline.torn import Quota, TornClient
+from torn_pipeline.errors import ApiUnavailable, PipelineError, RateLimited
+from torn_pipeline.torn import Quota, Rank, TornClient
 
-url, path, threads = sys.argv[1], Path(sys.argv[2]), int(sys.argv[3])
-quota = Quota(path, {LIMIT}, {WINDOW}, hold={HOLD})
+given = json.loads(sys.argv[1])
+quota = Quota(
+    Path(given["path"]), given["limit"], given["window"], hold=given["hold"], rank=Rank[given["rank"]], address_limit=given["address_limit"]
+)
+session = {"quota": quota, "timeout": given["hold"], "max_retries": 0, "retry_delay": 1}
 
 def work():
-    with TornClient(url, keys=["a" * 16], account="default", quota=quota, timeout={HOLD}, max_retries=0, retry_delay=1) as client:
+    with TornClient(given["url"], keys=[given["key"]], account=given["account"], **session) as client:
         while True:
             try:
                 client.get("/faction/basic")
-            except ApiUnavailable:
+            except ApiUnavailable as error:
+                print(type(error).__name__, flush=True)
                 return
 
-for _ in range(threads):
-    threading.Thread(target=work, daemon=True).start()
+threads = [threading.Thread(target=work, daemon=True) for _ in range(given["threads"])]
 print("ready", flush=True)
+sys.stdin.readline()
+for thread in threads:
+    thread.start()
 sys.stdin.read()
 """
 
 
 @dataclass
 class Counter:
-    """Remembers when each call arrived; the first ``silent`` ones are never answered."""
+    """Remembers when each call arrived, by key; the first ``silent`` ones are never answered."""
 
     silent: int = 0
     arrivals: list[float] = field(default_factory=list)
+    by_key: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
     reached: threading.Condition = field(default_factory=threading.Condition)
 
-    def __call__(self, _: Request) -> Reply:
+    def count(self, request: Request) -> int:
         with self.reached:
             self.arrivals.append(time.monotonic())
+            self.by_key[request.key].append(self.arrivals[-1])
             self.reached.notify_all()
-            return Reply(b"", hold=True) if len(self.arrivals) <= self.silent else reply({"basic": {}})
+            return len(self.arrivals)
+
+    def __call__(self, request: Request) -> Reply:
+        return Reply(b"", hold=True) if self.count(request) <= self.silent else reply({"basic": {}})
+
+    def about_key(self, request: Request) -> Reply:
+        self.count(request)
+        return key_info(owner=1 + len(request.key))
 
     def wait_for(self, count: int, seconds: float) -> None:
         with self.reached:
@@ -67,14 +88,56 @@ class Counter:
 
 
 @contextmanager
-def caller(api: Loopback, path: Path, threads: int) -> Iterator[subprocess.Popen[bytes]]:
-    """A process that calls as fast as it may."""
-    command = [sys.executable, "-c", CALLER, api.url, str(path), str(threads)]
+def caller(
+    url: str,
+    path: Path,
+    threads: int,
+    *,
+    key: str = "a" * 16,
+    account: str = "default",
+    limit: int = LIMIT,
+    window: float = WINDOW,
+    hold: float = HOLD,
+    address_limit: int = 1_000,
+    rank: Rank = Rank.INTERACTIVE,
+) -> Iterator[subprocess.Popen[bytes]]:
+    """A process that calls as fast as it may once it is told to."""
+    given = {
+        "url": url,
+        "path": str(path),
+        "threads": threads,
+        "key": key,
+        "account": account,
+        "limit": limit,
+        "window": window,
+        "hold": hold,
+        "address_limit": address_limit,
+        "rank": rank.name,
+    }
+    command = [sys.executable, "-c", CALLER, json.dumps(given)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:  # noqa: S603  # our own text
         try:
             yield process
         finally:
             process.kill()
+
+
+def begin(*processes: subprocess.Popen[bytes]) -> None:
+    """Let them call, all at once."""
+    for process in processes:
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"ready\n"
+    for process in processes:
+        assert process.stdin is not None
+        process.stdin.write(b"\n")
+        process.stdin.flush()
+
+
+def said(process: subprocess.Popen[bytes]) -> list[str]:
+    """What a process that was ended has said of its calls."""
+    process.kill()
+    assert process.stdout is not None
+    return process.stdout.read().decode().split()
 
 
 @pytest.fixture
@@ -83,32 +146,106 @@ def api() -> Iterator[Loopback]:
         yield server
 
 
-def most_in_a_window(arrivals: list[float]) -> int:
-    return max(sum(start <= arrival < start + WINDOW for arrival in arrivals) for start in arrivals)
+def most_in_a_window(arrivals: Sequence[float], window: float = WINDOW) -> int:
+    return max(sum(start <= arrival < start + window for arrival in arrivals) for start in arrivals)
 
 
-def test_two_processes_never_exceed_the_limit_and_use_it(api: Loopback, tmp_path: Path) -> None:
+def test_four_processes_and_two_accounts_keep_to_the_address_too(api: Loopback, tmp_path: Path) -> None:
+    api.answer = counter = Counter()
+    api.about_key = counter.about_key
+    address_limit = LIMIT * 3 // 2
+    with ExitStack() as stack:
+        processes = [
+            stack.enter_context(
+                caller(api.url, tmp_path / "quota.sqlite", 3, key=account[0] * len(account), account=account, address_limit=address_limit)
+            )
+            for account in ("default", "second") * 2
+        ]
+        begin(*processes)
+        counter.wait_for(1, 30)
+        # The first call after that time tells that it has passed.
+        counter.wait_for(int(address_limit * SECONDS / WINDOW) + 1, 3 * SECONDS)
+    assert most_in_a_window(counter.arrivals) <= address_limit
+    for arrivals in counter.by_key.values():
+        assert most_in_a_window(arrivals) <= LIMIT
+    used = sum(arrival < counter.arrivals[0] + SECONDS for arrival in counter.arrivals)
+    assert used >= 0.9 * address_limit * SECONDS / WINDOW
+
+
+def test_the_simulator_never_refuses_what_the_quota_grants_and_is_used(tmp_path: Path) -> None:
+    """By the rules of the API itself: a limit for each user in any window, also while processes come and go."""
+    world = World(size=Size(members=12, crimes=12, items=12))
+    with Simulator(world, calls_per_window=MANY, window=LONG_WINDOW) as simulator, ExitStack() as stack:
+        processes = [
+            stack.enter_context(
+                caller(
+                    simulator.url,
+                    tmp_path / "quota.sqlite",
+                    2,
+                    key=key,
+                    account=account,
+                    limit=MANY,
+                    window=LONG_WINDOW,
+                    hold=5.0,
+                    rank=rank,
+                )
+            )
+            for rank in (Rank.INTERACTIVE, Rank.BACKFILL)
+            for account, key in zip(("default", "second"), world.keys, strict=True)
+        ]
+        begin(*processes)
+        over = threading.Event()
+        simulator.before_call = lambda number, _: over.set() if number > 2 * MANY * WINDOWS + MANY else None
+        assert over.wait(LONG_WINDOW * (WINDOWS + 3))
+        assert [word for process in processes for word in said(process)] == []
+        calls = list(simulator.calls)
+    for owner in {call.owner for call in calls}:
+        arrivals = [call.at for call in calls if call.owner == owner]
+        assert most_in_a_window(arrivals, LONG_WINDOW) <= MANY
+        # The first call of a window more tells how long those before it took.
+        assert WINDOWS * LONG_WINDOW / (arrivals[MANY * WINDOWS] - arrivals[0]) >= 0.95
+
+
+def test_clicks_go_before_a_backfill_that_uses_all_there_is(api: Loopback, tmp_path: Path) -> None:
     api.answer = counter = Counter()
     path = tmp_path / "quota.sqlite"
-    with caller(api, path, 3) as one, caller(api, path, 3) as other:
-        for process in (one, other):
-            assert process.stdout is not None
-            process.stdout.readline()
-        counter.wait_for(1, 10)
-        # The first call after that time tells that it has passed.
-        counter.wait_for(int(LIMIT * SECONDS / WINDOW) + 1, 2 * SECONDS)
+    with caller(api.url, path, 8, rank=Rank.BACKFILL) as backfill, caller(api.url, path, 8, key="b" * 16) as click:
+        begin(backfill)
+        counter.wait_for(2 * LIMIT, 30)
+        begin(click)
+        counter.wait_for(5 * LIMIT, 30)
+    arrivals = counter.by_key["b" * 16]
+    since = [arrival for arrival in counter.arrivals if arrival >= arrivals[0]]
+    # While somebody waits for a slot nine of ten are not the backfill's; between an answer and the next call nobody does.
+    assert 0.7 * len(since) <= len(arrivals) < len(since)
     assert most_in_a_window(counter.arrivals) <= LIMIT
-    used = sum(arrival < counter.arrivals[0] + SECONDS for arrival in counter.arrivals)
-    assert used >= 0.9 * LIMIT * SECONDS / WINDOW
 
 
 def test_a_process_killed_with_calls_under_way_frees_its_slots(api: Loopback, tmp_path: Path) -> None:
     api.answer = counter = Counter(silent=4)
     path = tmp_path / "quota.sqlite"
-    with caller(api, path, 4) as doomed:
+    with caller(api.url, path, 4) as doomed:
+        begin(doomed)
         counter.wait_for(4, 20)
         doomed.kill()
-    with caller(api, path, 4):
+    with caller(api.url, path, 4) as heir:
+        begin(heir)
         counter.wait_for(4 + LIMIT, 20)
     assert most_in_a_window(counter.arrivals) <= LIMIT
     assert counter.arrivals[3 + LIMIT] - counter.arrivals[0] >= WINDOW
+
+
+def test_a_process_killed_while_it_waits_blocks_nobody(api: Loopback, tmp_path: Path) -> None:
+    api.answer = counter = Counter()
+    path = tmp_path / "quota.sqlite"
+    with caller(api.url, path, 4, rank=Rank.BACKFILL) as backfill:
+        with caller(api.url, path, 8) as doomed:
+            begin(doomed)
+            counter.wait_for(LIMIT, 20)
+            begin(backfill)
+            doomed.kill()
+        ended = time.monotonic()
+        count = len(counter.arrivals)
+        counter.wait_for(count + LIMIT, 20)
+        assert counter.arrivals[count + LIMIT - 1] - ended < 3 * WINDOW
+    assert most_in_a_window(counter.arrivals) <= LIMIT

@@ -122,7 +122,7 @@ def test_who_tries_without_an_answer_lets_another_one_try(api: Loopback, make_cl
 
 
 def test_calls_under_way_together_open_it_once(api: Loopback, make_client: MakeClient, clock: Clock) -> None:
-    inner = []
+    inner: list[bool] = []
 
     def answer(_: Request) -> object:
         if not inner:
