@@ -19,9 +19,10 @@ from torn_pipeline.tables.table import Role, Shape, histories_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Mapping
+    from datetime import datetime
 
     from torn_pipeline.config import Endpoint, PipelineConfig
-    from torn_pipeline.tables.contract import Contract, TimeWindow
+    from torn_pipeline.tables.contract import Contract, Lookup, TimeWindow
     from torn_pipeline.tables.table import Table
 
 __all__ = ["EndpointPlan", "plan_of"]
@@ -29,11 +30,12 @@ __all__ = ["EndpointPlan", "plan_of"]
 
 @dataclass(frozen=True)
 class EndpointPlan:
-    """One endpoint, its contract and its tables."""
+    """One endpoint, its contract and its tables. ``by_day`` says that these, which it may share, come day by day."""
 
     endpoint: Endpoint
     contract: Contract
     tables: tuple[Table, ...]
+    by_day: bool = False
 
     @property
     def root(self) -> Table:
@@ -81,13 +83,25 @@ class EndpointPlan:
 
     @property
     def windows(self) -> tuple[TimeWindow, ...]:
-        """The ways to ask for a time window; none where the endpoint, or only its rows without a key, cannot be asked so."""
-        return self.contract.windows if self.key_of else ()
+        """The ways to ask for a time window; none where the endpoint, or the category it asks for, has none, or its rows no key."""
+        return _windows(self.contract, self.endpoint) if self.key_of else ()
 
     @property
     def is_windowed(self) -> bool:
         """Whether its past can be asked for, day by day."""
-        return len(self.windows) == 1
+        return bool(self.windows)
+
+    def window_at(self, moment: datetime) -> TimeWindow:
+        """The way to ask for the time after a moment."""
+        return min(
+            (window for window in self.windows if window.until is None or moment < window.until), key=lambda window: window.until is None
+        )
+
+    @property
+    def lookup(self) -> Lookup | None:
+        """How rows are found again that left the endpoint's list, where that is so."""
+        lookup = self.contract.lookup
+        return lookup if lookup and lookup.cat == self.endpoint.params.get("cat") else None
 
     @property
     def source(self) -> tuple[str, str]:
@@ -108,7 +122,7 @@ class EndpointPlan:
     @property
     def window_column(self) -> str:
         """The root's column that a time window is about, where there is one."""
-        paths = [tuple(window.fields[0].split(".")) for window in self.windows]
+        paths = [tuple(window.fields[0].split(".")) for window in self.windows if window.until is None]
         return next((column.name for column in self.root.columns if column.role is Role.OWN and column.path in paths), "")
 
     def check_body(self, body: object) -> None:
@@ -174,7 +188,13 @@ def plan_of(endpoint: Endpoint, config: PipelineConfig) -> EndpointPlan:
             "so none can be told from another: use append or replace"
         )
         raise ConfigError(message)
-    return EndpointPlan(endpoint, contract, tables)
+    sharing = [other for other in config.endpoints if (other.table, other.path) == (endpoint.table, endpoint.path)]
+    return EndpointPlan(endpoint, contract, tables, by_day=any(_windows(contract, other) for other in sharing))
+
+
+def _windows(contract: Contract, endpoint: Endpoint) -> tuple[TimeWindow, ...]:
+    """The windows of the category that an endpoint asks for."""
+    return tuple(window for window in contract.windows if window.params.get("cat") in {None, endpoint.params.get("cat")})
 
 
 def _where(config: PipelineConfig, endpoint: Endpoint, field: str) -> str:

@@ -56,7 +56,7 @@ def endpoint_assets(plans: "Sequence[EndpointPlan]", warehouse: str) -> list[dg.
 
 def _backfill_policy(plan: "EndpointPlan") -> dg.BackfillPolicy | None:
     """Days that are chosen together are fetched by one run."""
-    return dg.BackfillPolicy.single_run() if plan.is_windowed else None
+    return dg.BackfillPolicy.single_run() if plan.by_day else None
 
 
 def _owners(plan: "EndpointPlan") -> list[str]:
@@ -94,7 +94,7 @@ def _raw_asset(plan: "EndpointPlan", partitions: dg.PartitionsDefinition | None)
         metadata = _fetch_metadata(opened, plan, fetches[-1]) if fetches else {}
         if plan.is_windowed:
             metadata["window"] = _window(fetches)
-        return dg.MaterializeResult(metadata=metadata | ({"fetches": len(fetches)} if plan.is_windowed or plan.endpoint.ids_from else {}))
+        return dg.MaterializeResult(metadata=metadata | ({"fetches": len(fetches)} if plan.has_many_fetches else {}))
 
     return raw
 
@@ -114,7 +114,7 @@ def _fetches(pipeline: "Pipeline", plan: "EndpointPlan", context: dg.AssetExecut
             for span in asked_spans(pipeline, plan, account, days, now, full=FULL in context.run.tags):
                 context.log.info("%s: after %s up to %s", account, span.after, span.until)
                 yield from fetch_span(pipeline, endpoint.name, account, span, tell=lambda so_far: _progress(context, so_far))
-        else:
+        elif not days or now.date() in days:  # of a day before nothing can be asked any more
             yield fetch(pipeline, endpoint.name, account, tell=lambda so_far: _progress(context, so_far))
 
 
@@ -174,8 +174,8 @@ def _table_assets(plans: "Sequence[EndpointPlan]", warehouse: str, partitions: d
             *before, (plan, fetched) = landed
             _load_before(opened, [earlier for _, earlier in before], context)
         yield from _load(opened, plan, fetched, context)
-        if plan.is_windowed:
-            yield completeness_result(opened, plan, fetched.account, datetime.now(UTC))
+        if first.by_day:
+            yield completeness_result(opened, [plan for plan in plans if plan.is_windowed], fetched.account, datetime.now(UTC))
 
     return tables
 

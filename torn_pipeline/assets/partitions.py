@@ -21,7 +21,7 @@ def partitions_of(plans: Sequence[EndpointPlan]) -> dg.PartitionsDefinition | No
     """The partitions of endpoints with the same tables: a job's assets must all have the same. ``None``: there is but one."""
     accounts = dg.StaticPartitionsDefinition(list(dict.fromkeys(account for plan in plans for account in plan.endpoint.accounts)))
     first = plans[0]
-    if not first.is_windowed:
+    if not first.by_day:
         return None if first.is_global else accounts
     # The day that has not ended yet has a partition too.
     days = dg.DailyPartitionsDefinition(start_date=min(plan.endpoint.since for plan in plans).isoformat(), end_offset=1)
@@ -30,16 +30,16 @@ def partitions_of(plans: Sequence[EndpointPlan]) -> dg.PartitionsDefinition | No
 
 def partition_key(plan: EndpointPlan, account: str, day: date) -> str | None:
     """The partition of an account on a day (UTC); ``None`` where the endpoint has none."""
-    parts = ([] if plan.is_global else [account]) + ([day.isoformat()] if plan.is_windowed else [])
+    parts = ([] if plan.is_global else [account]) + ([day.isoformat()] if plan.by_day else [])
     return _SEPARATOR.join(parts) or None
 
 
 def asked_days(plan: EndpointPlan, context: dg.AssetExecutionContext) -> dict[str, list[date]]:
-    """The accounts that a run is for, each with its days; without days where the endpoint has no history."""
+    """The accounts that a run is for, each with its days; without days where its tables have no history."""
     if not context.has_partition_key and not context.has_partition_key_range:
         return {plan.endpoint.accounts[0]: []}
     found: dict[str, list[date]] = {}
     for key in context.partition_keys:
-        account, _, day = str(key).rpartition(_SEPARATOR) if plan.is_windowed else (str(key), "", "")
+        account, _, day = str(key).rpartition(_SEPARATOR) if plan.by_day else (str(key), "", "")
         found.setdefault(account or plan.endpoint.accounts[0], []).extend([date.fromisoformat(day)] if day else [])
     return found

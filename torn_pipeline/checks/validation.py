@@ -53,7 +53,7 @@ def check_specs(plan: EndpointPlan) -> list[dg.AssetCheckSpec]:
         for table in plan.tables
         for name, about in ((CONTRACT, _ABOUT[CONTRACT]), (RULES, f"{_ABOUT[RULES]}\n{_listed(plan, table)}"))
     ]
-    return [*of_tables, completeness_spec(plan)] if plan.is_windowed else of_tables
+    return [*of_tables, completeness_spec(plan)] if plan.by_day else of_tables
 
 
 def check_results(plan: EndpointPlan, fetched: Fetch, prepared: Prepared) -> Iterator[dg.AssetCheckResult]:

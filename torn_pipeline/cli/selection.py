@@ -78,8 +78,8 @@ def chosen_runs(pipeline: Pipeline, names: Sequence[str], partition: str | None)
         return runs
     accounts = sorted({account for plan in plans if not plan.is_global for account in plan.endpoint.accounts})
     there = f"the partitions are {', '.join(accounts)}" if accounts else "it has none, as its rows belong to no account"
-    if any(plan.is_windowed for plan in plans):
-        there += f", and of each day since {min(plan.endpoint.since for plan in plans if plan.is_windowed)} such as default|2026-04-29"
+    if any(plan.by_day for plan in plans):
+        there += f", and of each day since {min(plan.endpoint.since for plan in plans if plan.by_day)} such as default|2026-04-29"
     message = f"there is no partition {partition!r} of {', '.join(plan.endpoint.name for plan in plans)}; {there}"
     raise UsageError(message)
 
@@ -91,7 +91,7 @@ def _run_of(plan: EndpointPlan, partition: str) -> Run | None:
         return None
     if not has_day:
         return Run(plan, account)
-    found = _day(day) if plan.is_windowed else None
+    found = _day(day) if plan.by_day else None
     return Run(plan, account, found) if found and plan.endpoint.since <= found <= datetime.now(UTC).date() else None
 
 

@@ -32,7 +32,8 @@ class Fetch:
     ``path_ids`` the values of the ids in the path by column name (``_crime_id``). ``rows`` counts the
     rows of the pages' first list as received, ``repeated`` those of them that came twice. ``error`` says
     why an incomplete fetch ended. ``window_from`` and ``window_to`` bound a time window when there was one.
-    ``key_id`` tells the account's key from others without showing it.
+    ``key_id`` tells the account's key from others without showing it. ``missing`` are the keys of rows that should
+    have come and that the API knows nothing of any more.
     """
 
     fetch_id: str
@@ -51,3 +52,4 @@ class Fetch:
     complete: bool
     error: str = ""
     key_id: str = ""
+    missing: tuple[int | str, ...] = ()

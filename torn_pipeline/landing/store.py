@@ -259,7 +259,8 @@ def _read(file: Path, account: str) -> Fetch:
         moments = {name: datetime.fromisoformat(given[name]) for name in ("fetched_at", "ended_at")}
         windows = {name: given[name] and datetime.fromisoformat(given[name]) for name in ("window_from", "window_to")}
         pages = tuple(Page(**{**page, "received_at": datetime.fromisoformat(page["received_at"])}) for page in given["pages"])
-        return Fetch(**{**given, **moments, **windows, "pages": pages, "account": account})
+        missing = tuple(given.get("missing", ()))
+        return Fetch(**{**given, **moments, **windows, "pages": pages, "account": account, "missing": missing})
     except (OSError, ValueError, TypeError, KeyError) as error:
         message = f"the description of a fetch {file} cannot be read: {error}; restore it from a backup"
         raise LandingError(message) from error

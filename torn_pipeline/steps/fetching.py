@@ -16,8 +16,9 @@ from torn_pipeline.errors import BodyRefused, PipelineError, UsageError
 from torn_pipeline.landing import Fetch, Page, new_fetch_id
 from torn_pipeline.steps.accounts import refuse_renamed
 from torn_pipeline.steps.asking import client_of
+from torn_pipeline.steps.lookups import look_up
 from torn_pipeline.tables.normalise import Body
-from torn_pipeline.torn import Listing, TornClient, WindowReading, fetch_list
+from torn_pipeline.torn import Listing, Span, TornClient, WindowReading, fetch_list
 from torn_pipeline.torn.codes import error_said
 
 if TYPE_CHECKING:
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
 
     from torn_pipeline.plan import EndpointPlan
     from torn_pipeline.steps.context import Pipeline, Tell
-    from torn_pipeline.torn import Span
 
 __all__ = ["fetch", "land_file", "read_file"]
 
@@ -60,19 +60,25 @@ def fetch(
     plan = pipeline.plan(endpoint)
     began = replace(_begin(plan, account, path_ids or {}), key_id=pipeline.settings.key_id(account))
     refuse_renamed(pipeline, endpoint, account)
-    fetched, reading = began, None
+    fetched, reading, listed = began, None, set[object]()
     try:
         with closing(client_of(pipeline, plan, account)) as client:
             if span is not None:
                 reading = _window_reading(client, plan, span)
             for page in reading.pages() if reading else fetch_list(client, began.path, began.params, _listing(plan)):
                 fetched = began if page.number == 0 else fetched
+                listed |= _keys(plan, page.answer.body)
                 fetched = _with_page(pipeline, fetched, page.answer.content, page.answer.url, page.answer.received_at, page.rows)
                 fetched = replace(fetched, repeated=fetched.repeated + page.repeated)
                 if tell:
                     tell(fetched)
                 if limit is not None and fetched.rows >= limit:
                     return _end(pipeline, fetched, error=f"stopped after {fetched.rows} rows as asked")
+            for key, answer in look_up(pipeline, plan, account, client, listed):
+                if answer is None:
+                    fetched = replace(fetched, missing=(*fetched.missing, key))
+                else:
+                    fetched = _with_page(pipeline, fetched, answer.content, answer.url, answer.received_at, 1)
     except PipelineError as error:
         _end(pipeline, fetched, error=str(error))
         raise
@@ -135,9 +141,16 @@ def read_body(plan: EndpointPlan, file: Path) -> bytes:
     return content
 
 
+def _keys(plan: EndpointPlan, body: Mapping[str, object]) -> set[object]:
+    """The keys of a page's rows, where rows that are not among them are to be looked up."""
+    rows = body.get(plan.root_key or "") if plan.lookup else None
+    return {plan.key_of(row) for row in rows} if plan.key_of and isinstance(rows, list) else set()
+
+
 def _window_reading(client: TornClient, plan: EndpointPlan, span: Span) -> WindowReading:
-    (window,) = plan.windows
-    return WindowReading(client, plan.endpoint.path, plan.endpoint.params, _listing(plan), window, span, _MOST_PAGES)
+    window = plan.window_at(span.after)
+    asked = span if window.until is None or span.until <= window.until else Span(span.after, window.until)
+    return WindowReading(client, plan.endpoint.path, plan.endpoint.params, _listing(plan), window, asked, _MOST_PAGES)
 
 
 def _listing(plan: EndpointPlan) -> Listing:

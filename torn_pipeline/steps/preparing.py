@@ -9,6 +9,7 @@ import orjson
 
 from torn_pipeline.errors import UsageError
 from torn_pipeline.quality import Prepared, Validator
+from torn_pipeline.steps.lookups import as_listed
 from torn_pipeline.tables.normalise import Body, Normalizer, Origin
 
 if TYPE_CHECKING:
@@ -66,7 +67,8 @@ def validate(pipeline: Pipeline, fetched: Fetch, *, bodies: Sequence[Body] = (),
 
 
 def _landed(pipeline: Pipeline, fetched: Fetch) -> list[Body]:
-    return [Body(page.raw_id, pipeline.landing.reader(page)) for page in fetched.pages]
+    plan = pipeline.plan(fetched.endpoint)
+    return [Body(page.raw_id, as_listed(plan, page, pipeline.landing.reader(page))) for page in fetched.pages]
 
 
 def validate_batches(plan: EndpointPlan, batches: Iterator[Batch], folder: Path) -> Prepared:

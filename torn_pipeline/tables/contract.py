@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime, timedelta
 
-__all__ = ["Array", "Contract", "Map", "Node", "Object", "Reference", "Rule", "Scalar", "ScalarType", "TimeWindow"]
+__all__ = ["Array", "Contract", "Lookup", "Map", "Node", "Object", "Reference", "Rule", "Scalar", "ScalarType", "TimeWindow"]
 
 ScalarType = Literal["integer", "number", "boolean", "string", "any"]
 """The words of JSON Schema; ``any`` is a value of unknown or several types, kept as text."""
@@ -113,14 +113,28 @@ class TimeWindow:
     """How ``from`` (exclusive) and ``to`` (inclusive), in Unix seconds, cut an endpoint's list.
 
     ``fields`` are the fields of a row that the API may go by, the likeliest first, as its description does not always say. ``late``
-    is how long after its moment a row may still appear or change. ``params`` are asked besides; rows that all lie before
-    ``until`` (UTC) are asked for in this way only up to then.
+    is how long after its moment a row may still appear or change. ``params`` are asked besides: one for a category (``cat``) is
+    for endpoints of the config that ask for that. A window with ``until`` (UTC) is for the time up to then, in place of the other.
     """
 
     fields: tuple[str, ...]
     late: timedelta
     params: Mapping[str, str] = field(default_factory=dict)
     until: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lookup:
+    """How rows are found again that left the list of the category ``cat``: each is asked for by its id.
+
+    Rows of that list have one of ``values`` in ``column``. ``path`` answers one row, under the key ``root`` of its body.
+    """
+
+    cat: str
+    column: str
+    values: tuple[str, ...]
+    path: str
+    root: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)  # told apart by identity: what follows from one is kept beside it
@@ -145,6 +159,7 @@ class Contract:
     keys: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     windows: tuple[TimeWindow, ...] = field(default=(), repr=False)
     final_at: str = field(default="", repr=False)
+    lookup: Lookup | None = field(default=None, repr=False)
 
     @property
     def version(self) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -33,6 +33,7 @@ ENDPOINTS = {
     "faction_chains": ("/faction/chains", {}),
     "faction_rankedwars": ("/faction/rankedwars", {}),
 }
+CRIMES = {"faction_crimes_open": "available", "faction_crimes_done": "completed", "faction_crimes_expired": "expired"}
 BY_ID = {
     "faction_rankedwarreport": ("/faction/{rankedWarId}/rankedwarreport", "faction_rankedwars.id"),
     "faction_chainreport": ("/faction/{chainId}/chainreport", "faction_chains.id"),
@@ -90,6 +91,8 @@ def opened(folder: Path, *, attacks: int = 400) -> Iterator[Harness]:
     now = int(time.time())
     world = World(size=Size(members=14, crimes=6, items=12, attacks=attacks), now=now - DAYS * 86_400)
     world.advance_to(now)
+    for _ in range(3):
+        world.add_crime(FACTION)
     since = (datetime.now(UTC) - timedelta(days=40)).date()
     endpoints = [
         {"name": name, "path": path, "params": params, "frequency": "PT15M", "storage_mode": "upsert"}
@@ -99,6 +102,8 @@ def opened(folder: Path, *, attacks: int = 400) -> Iterator[Harness]:
         {"name": name, "path": path, "ids_from": ids_from, "frequency": "PT1H", "storage_mode": "upsert"}
         for name, (path, ids_from) in BY_ID.items()
     ]
+    crimes = {"path": "/faction/crimes", "table": "faction_crimes", "frequency": "PT15M", "storage_mode": "upsert"}
+    endpoints += [{"name": name, "params": {"cat": category}, **crimes} for name, category in CRIMES.items()]
     defaults = {"max_retries": 0, "rate_limit": 10_000, "since": since.isoformat()}
     (folder / "pipeline.json").write_text(json.dumps({"defaults": defaults, "endpoints": endpoints}))
     with Simulator(world, calls_per_window=10_000, cache_seconds=30) as simulator, dg.DagsterInstance.ephemeral() as instance:
@@ -278,3 +283,57 @@ def test_ids_of_a_table_that_is_not_there_are_an_error(harness: Harness) -> None
     error = harness.run("faction_chainreport").error
     assert "takes its ids from faction_chains.id, which is not in the DuckDB file" in error
     assert "torn-pipeline materialize faction_chains first" in error
+
+
+# --- crimes: open ones as a list, the others by when they ended ---------------------------------------------------
+
+
+def crimes_of(harness: Harness) -> list[tuple[int, str]]:
+    rows = harness.pipeline.warehouse.read("faction_crimes", columns=["id", "status"]).rows()
+    return sorted(rows)
+
+
+def expire(harness: Harness, crime: dict[str, Any]) -> None:
+    with harness.world.lock:
+        crime |= {"status": "Expired", "expired_at": int(time.time()) - 7200}
+    harness.world.advance(31)  # the API's cache is older then
+
+
+def true_crimes(harness: Harness) -> list[tuple[int, str]]:
+    return sorted((crime["id"], crime["status"]) for crime in harness.world.faction(FACTION).crimes)
+
+
+def test_crimes_of_all_kinds_come_into_one_table(harness: Harness) -> None:
+    expire(harness, harness.world.faction(FACTION).crimes[-1])
+    for endpoint in CRIMES:
+        assert not harness.run(endpoint).error
+    assert crimes_of(harness) == true_crimes(harness)
+    assert {status for _, status in crimes_of(harness)} >= {"Recruiting", "Successful", "Expired"}
+    for endpoint in ("faction_crimes_done", "faction_crimes_expired"):
+        assert not harness.gaps(endpoint)
+    assert harness.check("faction_crimes").passed
+
+
+def test_a_crime_that_is_open_no_more_is_looked_up(harness: Harness) -> None:
+    assert not harness.run("faction_crimes_open").error
+    crime = next(crime for crime in harness.world.faction(FACTION).crimes if crime["status"] == "Recruiting")
+    expire(harness, crime)
+    assert not harness.run("faction_crimes_open").error
+    assert (crime["id"], "Expired") in crimes_of(harness)
+    assert set(crimes_of(harness)) <= set(true_crimes(harness))
+    paths = [call.path for call in harness.simulator.calls if call.path.endswith("/crime")]
+    assert paths == [f"/faction/{crime['id']}/crime"]
+    assert not harness.run("faction_crimes_open").error
+    assert len([call for call in harness.simulator.calls if call.path.endswith("/crime")]) == 1
+
+
+def test_what_was_looked_up_is_there_after_a_replay(harness: Harness, tmp_path: Path) -> None:
+    harness.run("faction_crimes_open")
+    crime = next(crime for crime in harness.world.faction(FACTION).crimes if crime["status"] == "Recruiting")
+    expire(harness, crime)
+    harness.run("faction_crimes_open")
+    wanted = crimes_of(harness)
+    assert (crime["id"], "Expired") in wanted
+    other = steps.open_pipeline(replace(harness.settings, warehouse=f"duckdb:///{tmp_path}/again.duckdb"))
+    assert all(not isinstance(outcome, Exception) for _, outcome in steps.replay(other, ["faction_crimes_open"]))
+    assert sorted(other.warehouse.read("faction_crimes", columns=["id", "status"]).rows()) == wanted

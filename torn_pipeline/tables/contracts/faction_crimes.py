@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from torn_pipeline.tables.contract import Array, Contract, Object, Reference, Rule, Scalar, TimeWindow
+from torn_pipeline.tables.contract import Array, Contract, Lookup, Object, Reference, Rule, Scalar, TimeWindow
 
 __all__ = ["CRIME", "CRIMES"]
 
@@ -202,6 +202,7 @@ CRIMES = Contract(
             until=datetime(2025, 1, 15, tzinfo=UTC),  # crimes executed before have no executed_at
         ),
     ),
+    lookup=Lookup(cat="available", column="status", values=("Recruiting", "Planning"), path="/faction/{crimeId}/crime", root="crime"),
 )
 
 CRIME = Contract(
