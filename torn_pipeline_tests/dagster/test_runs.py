@@ -418,7 +418,7 @@ def test_a_bug_is_not_run_again(platform: Platform, monkeypatch: pytest.MonkeyPa
 def held_warehouse(platform: Platform, monkeypatch: pytest.MonkeyPatch) -> Iterator[FileLock]:
     """The lock of the warehouse, held as another process would hold it, and nobody who waits long for it."""
     monkeypatch.setattr(DuckDBWarehouse.__init__, "__kwdefaults__", {"lock_timeout": 0.05})
-    platform.settings.data_dir.mkdir()
+    platform.settings.data_dir.mkdir(exist_ok=True)
     lock = FileLock(platform.settings.data_dir / "warehouse.duckdb.lock")
     with lock.acquire():
         yield lock

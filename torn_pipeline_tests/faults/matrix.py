@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import duckdb
 import orjson
+import polars as pl
 import pytest
 import requests
 
@@ -331,14 +332,20 @@ class City:
             fault.times = EVER
         self.simulator.faults.append(fault)
 
+    @cached_property
+    def before(self) -> dict[str, list[tuple[Any, ...]]]:
+        """The content of the warehouse that every case begins with."""
+        return self.content(self.template)
+
     def content(self, warehouse: Path) -> dict[str, list[tuple[Any, ...]]]:
-        """Every row of the tables of a warehouse, in no order that means anything."""
+        """Every row of the tables of a warehouse, in no order that means anything; moments are microseconds since 1970."""
         connection = self.database.cursor()
         connection.execute(f"ATTACH '{warehouse}' AS stored (READ_ONLY)")
         try:
-            return {
-                table: sorted(connection.execute(f"FROM stored.torn.{table}").fetchall(), key=repr) for table in TABLES["/faction/crimes"]
+            tables = {
+                table: pl.DataFrame(connection.sql(f"FROM stored.torn.{table}").to_arrow_table()) for table in TABLES["/faction/crimes"]
             }
+            return {table: rows.select(pl.all().to_physical()).sort(pl.all()).rows() for table, rows in tables.items()}
         finally:
             connection.execute("DETACH stored")
             connection.close()

@@ -91,7 +91,7 @@ def assert_end(case: Case, result: Result, outcome: Outcome) -> None:
         assert (result.status, result.out) == (1, "")
         (sentence,) = sentences(result)
         assert_sentence(sentence)
-        assert case.city.content(case.warehouse) == case.city.content(case.city.template)
+        assert case.city.content(case.warehouse) == case.city.before
         assert case.complete() == []
     case.assert_untold(result.out, result.err)
     case.remove()
@@ -144,7 +144,6 @@ def test_both_keys_die_and_come_to_life_again(city: City, place: str) -> None:
 @pytest.mark.parametrize("kind", ON_DAGSTER)
 def test_a_run_of_dagster(city: City, kind: str) -> None:
     case = begin(city, kind)
-    before = city.content(case.warehouse)
     city.plant(KINDS[kind].make(), CALLS.index("middle"))
     result = call(case, "materialize", "faction_crimes")
     if KINDS[kind].once is Outcome.RECOVERED:
@@ -155,7 +154,7 @@ def test_a_run_of_dagster(city: City, kind: str) -> None:
         (sentence,) = sentences(result)
         assert_sentence(sentence)
         assert sentence.startswith("faction_crimes for default: ")
-        assert city.content(case.warehouse) == before
+        assert city.content(case.warehouse) == city.before
         assert case.complete() == []
     case.assert_untold(result.out, result.err)
     case.remove()
