@@ -89,7 +89,7 @@ def _raw_asset(plan: "EndpointPlan", partitions: dg.PartitionsDefinition | None)
     )
     def raw(context: dg.AssetExecutionContext, pipeline: PipelineResource) -> dg.MaterializeResult[None]:
         with told_to_dagster():
-            opened = pipeline.open()
+            opened = pipeline.open(context.run.tags)
             fetches = list(_fetches(opened, plan, context))
         metadata = _fetch_metadata(opened, plan, fetches[-1]) if fetches else {}
         if plan.is_windowed:

@@ -35,8 +35,7 @@ def completeness_spec(plan: EndpointPlan) -> dg.AssetCheckSpec:
 
 def completeness_result(pipeline: Pipeline, plans: Sequence[EndpointPlan], account: str, now: datetime) -> dg.AssetCheckResult:
     """What is missing at ``now`` of an account's history of endpoints that share their tables."""
-    from torn_pipeline.steps import missing
-    from torn_pipeline.torn import days_of  # noqa: PLC0415 - definitions do without
+    from torn_pipeline.steps import days_of, missing
 
     found = [(plan, gap) for plan in plans for gap in missing(pipeline, plan, account, plan.endpoint.since, now.date(), now=now)]
     days = {day for _, gap in found for day in days_of(gap)}

@@ -52,9 +52,9 @@ def gaps(
 
     A time is complete when a fetch of it was whole and is loaded; of the newest, rows may still come, so it counts later.
     """
-    from torn_pipeline.steps import open_pipeline
+    from torn_pipeline.steps import Rank, open_pipeline
 
-    pipeline = open_pipeline(session.settings(), overrides)
+    pipeline = open_pipeline(session.settings(), overrides, rank=Rank.BACKFILL)
     plans = [plan for plan in chosen_plans(pipeline, names) if _has_history(plan, named=bool(names))]
     found = _missing(pipeline, plans, account, since, until)
     if not found:
@@ -90,9 +90,9 @@ def backfill(
     It can be stopped at any time: what is loaded stays, and the next call goes on there. What has landed already is loaded
     without a call.
     """
-    from torn_pipeline.steps import open_pipeline, refuse_without_windows
+    from torn_pipeline.steps import Rank, open_pipeline, refuse_without_windows
 
-    pipeline = open_pipeline(session.settings(), overrides)
+    pipeline = open_pipeline(session.settings(), overrides, rank=Rank.BACKFILL)
     plan = pipeline.plan(endpoint)
     refuse_without_windows(plan)
     found = _missing(pipeline, [plan], account, since, until)

@@ -12,11 +12,14 @@ from torn_pipeline.errors import PipelineError, Transient
 from torn_pipeline.settings import Settings
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from torn_pipeline.steps import Pipeline
 
 __all__ = ["PipelineResource", "pipeline_resource", "told_to_dagster"]
+
+_RANKS = {"dagster/backfill": "BACKFILL", "dagster/schedule_name": "SCHEDULED", "dagster/sensor_name": "SCHEDULED"}
+"""What the tags that Dagster gives to runs say of how urgent they are, the strongest first."""
 
 
 class PipelineResource(dg.ConfigurableResource):  # type: ignore[type-arg]  # it is what ops are given, and has no other value
@@ -32,15 +35,16 @@ class PipelineResource(dg.ConfigurableResource):  # type: ignore[type-arg]  # it
         """What the environment says."""
         return Settings.from_environment()
 
-    def open(self) -> Pipeline:
-        """The pipeline itself.
+    def open(self, tags: Mapping[str, str] | None = None) -> Pipeline:
+        """The pipeline itself, for a run with these tags: they tell a person's click from a schedule and both from a backfill.
 
         Raises:
             ConfigError: when the environment or the config is wrong.
         """
-        from torn_pipeline.steps import open_pipeline
+        from torn_pipeline.steps import Rank, open_pipeline
 
-        return open_pipeline(self.settings(), self.overrides)
+        found = [name for tag, name in _RANKS.items() if tag in (tags or {})]
+        return open_pipeline(self.settings(), self.overrides, rank=Rank[found[0]] if found else Rank.INTERACTIVE)
 
 
 def pipeline_resource(settings: Settings | None, overrides: Sequence[str] = ()) -> PipelineResource:

@@ -19,11 +19,13 @@ from torn_pipeline.steps.retrying import Retried, retry
 from torn_pipeline.steps.shaping import apply_changes, roll_back, schema_changes, schema_versions
 from torn_pipeline.steps.states import EndpointState, states, stored_columns
 from torn_pipeline.steps.windows import asked_spans, complete, due, fetch_new, fetch_span, fill, missing, pending, refuse_without_windows
+from torn_pipeline.torn import Rank, days_of
 
 __all__ = [
     "EndpointState",
     "Outcome",
     "Pipeline",
+    "Rank",
     "Retried",
     "apply_changes",
     "asked_spans",
@@ -33,6 +35,7 @@ __all__ = [
     "check_limit",
     "check_mode",
     "complete",
+    "days_of",
     "due",
     "fetch",
     "fetch_ids",

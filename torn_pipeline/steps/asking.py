@@ -11,7 +11,7 @@ from stamina.instrumentation import set_on_retry_hooks
 
 from torn_pipeline.config.budget import needs
 from torn_pipeline.settings import Settings
-from torn_pipeline.torn import Quota, Rank, TornClient
+from torn_pipeline.torn import Quota, TornClient
 from torn_pipeline.torn.keys import KeyState, check_owners
 from torn_pipeline.torn.keys import key_states as states_of_keys
 from torn_pipeline.torn.ledger import Ledger
@@ -38,13 +38,13 @@ def ledger_path(settings: Settings) -> Path:
     return settings.data_dir / "quota.sqlite"
 
 
-def client_of(pipeline: Pipeline, plan: EndpointPlan, account: str, *, rank: Rank = Rank.INTERACTIVE) -> TornClient:
-    """A client for the calls of one endpoint with one account; ``rank`` is who goes first where calls are scarce.
+def client_of(pipeline: Pipeline, plan: EndpointPlan, account: str) -> TornClient:
+    """A client for the calls of one endpoint with one account.
 
     Raises:
         ConfigError: the account has no key that can be sent.
     """
-    return _client(pipeline, account, plan.endpoint, access=plan.contract.access, rank=rank)
+    return _client(pipeline, account, plan.endpoint, access=plan.contract.access)
 
 
 def key_states(pipeline: Pipeline, *, refresh: bool = False) -> list[KeyState]:
@@ -107,7 +107,7 @@ def seen_needs(pipeline: Pipeline) -> list[Need]:
     return needs(pipeline.config, seen_calls(pipeline.warehouse))
 
 
-def _client(pipeline: Pipeline, account: str, how: Endpoint | Defaults, *, access: str = "", rank: Rank = Rank.INTERACTIVE) -> TornClient:
+def _client(pipeline: Pipeline, account: str, how: Endpoint | Defaults, *, access: str = "") -> TornClient:
     settings, limit = pipeline.settings, pipeline.config.defaults.rate_limit
     timeout = how.timeout.total_seconds()
     settings.data_dir.mkdir(parents=True, exist_ok=True)
@@ -119,7 +119,7 @@ def _client(pipeline: Pipeline, account: str, how: Endpoint | Defaults, *, acces
         settings.api_url,
         keys=settings.keys.get(account, ()),
         account=account,
-        quota=Quota(ledger_path(settings), limit, settings.rate_window, hold=timeout, rank=rank, address_limit=address_limit),
+        quota=Quota(ledger_path(settings), limit, settings.rate_window, hold=timeout, rank=pipeline.rank, address_limit=address_limit),
         timeout=timeout,
         max_retries=how.max_retries,
         retry_delay=how.retry_delay.total_seconds(),

@@ -11,6 +11,7 @@ from torn_pipeline.config import load_config
 from torn_pipeline.errors import UsageError
 from torn_pipeline.landing import Fetch, landing_from_url
 from torn_pipeline.plan import EndpointPlan, plan_of
+from torn_pipeline.torn import Rank
 from torn_pipeline.warehouse import warehouse_from_url
 
 if TYPE_CHECKING:
@@ -31,12 +32,13 @@ Tell = Callable[[Fetch], None]
 
 @dataclass(frozen=True, slots=True)
 class Pipeline:
-    """Everything a step needs to know of its surroundings."""
+    """Everything a step needs to know of its surroundings; ``rank`` is for whom it works, where calls of the API are scarce."""
 
     settings: Settings
     config: PipelineConfig
     landing: Landing
     warehouse: Warehouse
+    rank: Rank = Rank.INTERACTIVE
 
     def plan(self, endpoint: str) -> EndpointPlan:
         """What follows from the config of one endpoint.
@@ -61,7 +63,7 @@ def unknown_endpoint(names: Sequence[str], endpoints: Sequence[str], config: Pat
     return f"there is no {kind} {', '.join(names)} in {config}{meant} the endpoints are {', '.join(endpoints)}"
 
 
-def open_pipeline(settings: Settings, overrides: Sequence[str] = ()) -> Pipeline:
+def open_pipeline(settings: Settings, overrides: Sequence[str] = (), *, rank: Rank = Rank.INTERACTIVE) -> Pipeline:
     """The pipeline that the environment and the config file describe; ``overrides`` are ``PATH=VALUE`` of the config.
 
     Raises:
@@ -69,4 +71,4 @@ def open_pipeline(settings: Settings, overrides: Sequence[str] = ()) -> Pipeline
     """
     config = load_config(settings, overrides)
     warehouse = warehouse_from_url(settings.warehouse, settings.data_dir, bigquery_emulator=settings.bigquery_emulator)
-    return Pipeline(settings, config, landing_from_url(settings.landing_url), warehouse)
+    return Pipeline(settings, config, landing_from_url(settings.landing_url), warehouse, rank)
