@@ -12,6 +12,7 @@ from torn_pipeline.errors import WarehouseBusy, WarehouseError
 from torn_pipeline.warehouse.bigquery_service import Aborted, Stale
 from torn_pipeline.warehouse.bigquery_settle import Script
 from torn_pipeline.warehouse.bigquery_sql import Values
+from torn_pipeline.warehouse.bigquery_tables import every, whole
 
 if TYPE_CHECKING:
     from torn_pipeline.warehouse.bigquery_service import Service
@@ -29,13 +30,14 @@ def rename_account(service: Service, old: str, new: str) -> int:
     place = service.place
     columns = f"`{place.project}`.`{place.dataset}`.INFORMATION_SCHEMA.COLUMNS"
     found = service.rows(f"SELECT table_name FROM {columns} WHERE column_name = '_account' ORDER BY table_name")
-    tables = [place.table(row["table_name"]) for row in found]
+    tables = [row["table_name"] for row in found]
     _check_apart(service, tables, old, new)
     script = Script()
     before, after = script.values.bind(old), script.values.bind(new)
     for table in tables:
         counter = script.counter()
-        script.run(f"UPDATE {table} SET _account = {after} WHERE _account = {before}", f"SET {counter} = @@row_count")
+        renamed = f"UPDATE {place.table(table)} t SET _account = {after} WHERE t._account = {before}{every(service, table, 't')}"
+        script.run(renamed, f"SET {counter} = @@row_count")
     script.run(f"UPDATE {place.meta_table('fetches')} SET account = {after} WHERE account = {before}")
     for table, column, name, condition in (
         ("loads", "slice", "account", "TRUE"),
@@ -52,7 +54,7 @@ def rename_account(service: Service, old: str, new: str) -> int:
     except (Aborted, Stale) as error:
         message = f"a load came between while {old} was being renamed in {place.project}.{place.dataset}: nothing was renamed, try again"
         raise WarehouseBusy(message) from error
-    return sum(answer[0]["counters"])
+    return sum(script.counted(answer).values())
 
 
 def _check_apart(service: Service, tables: list[str], old: str, new: str) -> None:
@@ -61,10 +63,11 @@ def _check_apart(service: Service, tables: list[str], old: str, new: str) -> Non
     values = Values()
     before, after = values.bind(old), values.bind(new)
     counts = [
-        f"SELECT {number} AS number, COUNTIF(_account = {before}) AS old, COUNTIF(_account = {after}) AS new FROM {table}"
+        f"SELECT {number} AS number, COUNTIF(_account = {before}) AS old, COUNTIF(_account = {after}) AS new FROM {whole(service, table)}"
         for number, table in enumerate(tables)
     ]
     for row in service.rows("\nUNION ALL ".join(counts), values):
         if row["old"] and row["new"]:
-            message = f"{tables[row['number']]} has rows of both {old!r} and {new!r}: two accounts cannot become one, choose another name"
+            table = service.place.table(tables[row["number"]])
+            message = f"{table} has rows of both {old!r} and {new!r}: two accounts cannot become one, choose another name"
             raise WarehouseError(message)

@@ -63,8 +63,7 @@ class Histories:
         roots = [(number, table) for number, table in enumerate(self._load.tables) if table.root == table.name]
         members = [(root, table) for _, root in roots for table in self._load.tables if table.root == root.name]
         there = [(root, table) for root, table in members if self._history[table.name] in filled]
-        for root, table in there:
-            self._undo(root, table)
+        self._undo(there)
         for number, root in roots:
             if (root, root) in there and not self._load.partial and self._load.max_closed < 1:
                 self._doubt(number, root)
@@ -74,18 +73,22 @@ class Histories:
             if table.name in self._incoming.staged:
                 self._open(table, is_first=(root, table) not in there)
 
-    def _undo(self, root: Table, table: Table) -> None:
+    def _undo(self, there: Sequence[tuple[Table, Table]]) -> None:
         """Take back what an earlier load of this fetch opened and closed, of the roots that this one is about."""
-        incoming, concerned = self._incoming, self._concerns(root, table)
-        name, counter = self._name(table), self._script.counter()
+        incoming = self._incoming
         own = f"h._fetch_id = {incoming.fetch_id} AND (h.{VALID_TO} IS NULL OR h.{VALID_TO} >= {incoming.fetched_at})"
         ended = f"h.{VALID_TO} = {incoming.fetched_at} AND {self._of_slice}"
-        self._script.run(
-            f"IF EXISTS (SELECT 1 FROM {name} h WHERE ({own}) OR ({ended})) THEN "
-            f"DELETE FROM {name} h WHERE {own} AND {concerned};\nSET {counter} = @@row_count;\n"
-            f"UPDATE {name} h SET {VALID_TO} = NULL WHERE {ended} AND {concerned};\nEND IF"
-        )
-        self.undone[self._history[table.name]] = counter
+        found, undone = [], []
+        for root, table in there:
+            concerned, name, counter = self._concerns(root, table), self._name(table), self._script.counter()
+            self.undone[self._history[table.name]] = counter
+            found.append(f"EXISTS (SELECT 1 FROM {self._live[self._history[table.name]].whole(name)} h WHERE ({own}) OR ({ended}))")
+            undone.append(
+                f"DELETE FROM {name} h WHERE {own} AND {concerned};\nSET {counter} = @@row_count;\n"
+                f"UPDATE {name} h SET {VALID_TO} = NULL WHERE {ended} AND {concerned};\n"
+            )
+        if there:
+            self._script.run(f"IF {' OR '.join(found)} THEN {''.join(undone)}END IF")
 
     def _doubt(self, number: int, root: Table) -> None:
         """End the script when more is absent than may be."""

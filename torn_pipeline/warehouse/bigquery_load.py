@@ -78,6 +78,7 @@ class Writing:
         self._files: dict[str, StagedTable] = {}
         self._staged: dict[str, bigquery.Table] = {}
         self.ledger = meta.Ledger()
+        self._sequence = 0  # of the ledger as it was read
 
     def add(self, load: Load) -> None:
         """Take a load in; its batches are not read yet.
@@ -173,9 +174,9 @@ class Writing:
 
     def look(self, *, tables: bool = True, strict: bool = True) -> dict[str, LiveTable]:
         """Read the ledger, then the tables: a writer who comes between is noticed by the ledger."""
-        fetches = [load.fetch for load in self._loads]
-        ledger = meta.read_ledger(self._service, list(self._tables), fetches)
+        ledger = meta.read_ledger(self._service, list(self._tables), self._loads)
         self.ledger = ledger = ledger or meta.migrate(self._service)
+        self._sequence = ledger.sequence
         live = look(self._service, self._tables.values(), strict=strict) if tables else {}
         gone = [name for name, one in live.items() if one.there is None and name in ledger.columns]
         self._forget(gone)
@@ -264,8 +265,7 @@ class Writing:
         if not script.statements:
             return [Receipt(skipped=reason) for reason in skipped]
         job_id = self.lane() if settled else job_name(self.call)
-        answer = self._run(script, job_id)
-        counts = dict(zip(script.counters, answer[0]["counters"][1:], strict=True))
+        counts = script.counted(self._run(script, job_id))
         totals = {name: one.there.num_rows or 0 if one.there else 0 for name, one in live.items()}
         return [
             Receipt(skipped=reason) if reason else self._receipt(number, settled[number], counts, totals, said)
@@ -275,7 +275,7 @@ class Writing:
     def lane(self) -> str:
         """The job that only one of the writers of these tables can have after the loads that they had."""
         roots = sorted({table.root for table in self._tables.values()})
-        return job_name(self._place.project, self._place.dataset, self.ledger.born, *roots, self.ledger.sequence)
+        return job_name(self._place.project, self._place.dataset, self.ledger.born, *roots, self._sequence)
 
     def _run(self, script: Script, job_id: str) -> list[dict[str, Any]]:
         try:

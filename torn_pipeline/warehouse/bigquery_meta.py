@@ -19,6 +19,7 @@ from google.api_core.exceptions import NotFound
 from torn_pipeline.errors import WarehouseError
 from torn_pipeline.tables.table import StorageMode
 from torn_pipeline.warehouse.bigquery_sql import Values
+from torn_pipeline.warehouse.bigquery_tables import whole
 from torn_pipeline.warehouse.protocol import EndpointStatus, QuarantineRow
 
 if TYPE_CHECKING:
@@ -232,15 +233,15 @@ def migrate(service: Service) -> Ledger:
     return Ledger(born=born)
 
 
-def read_ledger(service: Service, tables: Sequence[str], fetches: Sequence[Fetch]) -> Ledger | None:
-    """What there is to know before these fetches are loaded into these tables; ``None`` when there are no platform's tables.
+def read_ledger(service: Service, tables: Sequence[str], loads: Sequence[Load]) -> Ledger | None:
+    """What there is to know before these loads into these tables; ``None`` when there are no platform's tables.
 
     Raises:
         WarehouseError: when they were written by a newer version of this package.
     """
     values = Values()
     try:
-        rows = service.rows(_ledger_query(service.place, values, tables, fetches), values)
+        rows = service.rows(_ledger_query(service.place, values, tables, loads), values)
     except WarehouseError as error:
         if isinstance(error.__cause__, NotFound):
             return None
@@ -251,7 +252,9 @@ def read_ledger(service: Service, tables: Sequence[str], fetches: Sequence[Fetch
     return ledger
 
 
-def _ledger_query(place: Place, values: Values, tables: Sequence[str], fetches: Sequence[Fetch]) -> str:
+def _ledger_query(place: Place, values: Values, tables: Sequence[str], loads: Sequence[Load]) -> str:
+    """One query, of the parts that matter to these loads."""
+    fetches, modes = [load.fetch for load in loads], {load.mode for load in loads}
     ids, names = values.texts([fetch.fetch_id for fetch in fetches]), values.texts(tables)
     endpoints = values.texts(sorted({fetch.endpoint for fetch in fetches}))
     slices = values.texts(sorted({canonical(fetch.path_ids) for fetch in fetches}))
@@ -276,10 +279,14 @@ def _ledger_query(place: Place, values: Values, tables: Sequence[str], fetches: 
         "columns": f"table_name AS t, MAX(version) AS n, MAX_BY(columns, version) AS c) AS value "
         f"FROM {place.meta_table('schema_versions')} WHERE table_name IN UNNEST({names}) GROUP BY table_name",
     }
+    idle = {"last"} if StorageMode.UPSERT not in modes else set()
+    idle |= {"newer"} if not modes & {StorageMode.REPLACE, StorageMode.SNAPSHOT} else set()
     common = f"""WITH known AS (SELECT * FROM {place.meta_table("fetches")}),
         written AS (SELECT * FROM {place.meta_table("loads")} WHERE table_name IN UNNEST({names}) OR _fetch_id IN UNNEST({ids}))"""
     return f"{common}\n" + "\nUNION ALL ".join(
-        f"SELECT '{kind}' AS kind, TO_JSON_STRING(STRUCT({part.replace(') AS value', ')) AS value', 1)}" for kind, part in parts.items()
+        f"SELECT '{kind}' AS kind, TO_JSON_STRING(STRUCT({part.replace(') AS value', ')) AS value', 1)}"
+        for kind, part in parts.items()
+        if kind not in idle
     )
 
 
@@ -456,7 +463,7 @@ def status(service: Service) -> list[EndpointStatus]:
     )
     tables = sorted(there.intersection(json.loads(known[0]["tables"]) or ())) if known and known[0]["tables"] else []
     counts = [
-        f"SELECT {number} AS place, endpoint, account, COUNT(*) AS n FROM {place.table(table)} t "
+        f"SELECT {number} AS place, endpoint, account, COUNT(*) AS n FROM {whole(service, table)} t "
         f"JOIN {fetches} f ON t._fetch_id = f._fetch_id GROUP BY endpoint, account"
         for number, table in enumerate(tables)
     ]

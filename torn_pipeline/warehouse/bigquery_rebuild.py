@@ -121,7 +121,7 @@ class _Rebuild:
         shape(self._service, live)
         self._work.record(self._script, live)
         for one in live.values():
-            self._refill(one.table, among_others=one.table.name in shared)
+            self._refill(one, among_others=one.table.name in shared)
         self._fill_ledger()
         self._service.run(self._script.text(), self._script.values, self._work.lane(), self._work.call)
 
@@ -147,19 +147,21 @@ class _Rebuild:
         dropped = "" if (partition, cluster) == live.layout else f"DROP TABLE {name};\n"
         return f"{dropped}CREATE OR REPLACE TABLE {name} {clauses(partition, cluster)} AS SELECT {selected} {source}"
 
-    def _refill(self, table: Table, *, among_others: bool) -> None:
+    def _refill(self, live: LiveTable, *, among_others: bool) -> None:
+        table = live.table
         name, staged = self._place.table(table.name), self._staged.get(table.name)
         if not among_others:
-            self._script.run(f"DELETE FROM {name} WHERE TRUE")
+            self._script.run(f"DELETE FROM {name} t WHERE TRUE{live.every('t')}")
         else:
-            self._script.run(f"DELETE FROM {name} WHERE _fetch_id IN ({self._own_fetches()})")
-            self._give_way(table)
+            self._script.run(f"DELETE FROM {name} t WHERE t._fetch_id IN ({self._own_fetches()}){live.every('t')}")
+            self._give_way(live)
         if staged:
             columns, places = ", ".join(map(identifier, staged.places)), ", ".join(staged.places.values())
             self._script.run(f"INSERT INTO {name} ({columns}) SELECT {places} FROM {staged.name}")
 
-    def _give_way(self, table: Table) -> None:
+    def _give_way(self, live: LiveTable) -> None:
         """Of a root that another endpoint has upserted too, only the newer stays; other modes tell fetches or slices apart."""
+        table = live.table
         root = self._tables[table.root]
         if root.name not in self._staged or root.name not in self._upserted:
             return
@@ -167,14 +169,15 @@ class _Rebuild:
         own = key_of("s", [staged.places[column] for column in root.root_key])
         if table is root:
             newer = f"{key_of('t', root.root_key)} = {own} AND t._fetched_at > s.{staged.places['_fetched_at']}"
-            self._script.run(f"DELETE FROM {staged.name} s WHERE EXISTS (SELECT 1 FROM {self._place.table(root.name)} t WHERE {newer})")
+            self._script.run(
+                f"DELETE FROM {staged.name} s WHERE EXISTS (SELECT 1 FROM {live.whole(self._place.table(root.name))} t WHERE {newer})"
+            )
         elif table.name in self._staged:
             child = self._staged[table.name]
             key = key_of("c", [child.places[column] for column in table.root_key])
             self._script.run(f"DELETE FROM {child.name} c WHERE {key} NOT IN (SELECT {own} FROM {staged.name} s)")
-        self._script.run(
-            f"DELETE FROM {self._place.table(table.name)} t WHERE {key_of('t', table.root_key)} IN (SELECT {own} FROM {staged.name} s)"
-        )
+        brought = f"{key_of('t', table.root_key)} IN (SELECT {own} FROM {staged.name} s)"
+        self._script.run(f"DELETE FROM {self._place.table(table.name)} t WHERE {brought}{live.every('t')}")
 
     def _fill_ledger(self) -> None:
         values, own = self._script.values, self._own_fetches()

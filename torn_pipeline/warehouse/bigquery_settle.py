@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from torn_pipeline.tables.table import ColumnType, StorageMode
 from torn_pipeline.warehouse import bigquery_meta as meta
@@ -66,7 +66,7 @@ class Script:
     values: Values = field(default_factory=Values)
     statements: list[str] = field(default_factory=list)
     counters: list[str] = field(default_factory=list)
-    _declared: list[str] = field(default_factory=list)
+    _declared: dict[str, list[str]] = field(default_factory=dict)
 
     def run(self, *statements: str) -> None:
         """Add statements."""
@@ -74,8 +74,8 @@ class Script:
 
     def declare(self, kind: str) -> str:
         """A new variable of this type."""
-        name = f"v{len(self._declared)}"
-        self._declared.append(f"DECLARE {name} {kind}")
+        name = f"v{sum(map(len, self._declared.values()))}"
+        self._declared.setdefault(kind, []).append(name)
         return name
 
     def counter(self) -> str:
@@ -85,9 +85,14 @@ class Script:
         return name
 
     def text(self) -> str:
-        """The whole script; it answers one row with the counters, after a 0."""
-        answer = f"SELECT [{', '.join(['0', *self.counters])}] AS counters"
-        return ";\n".join([*self._declared, "BEGIN TRANSACTION", *self.statements, "COMMIT TRANSACTION", answer])
+        """The whole script; it answers one row with the counters, if there are any."""
+        declared = [f"DECLARE {', '.join(names)} {kind}" for kind, names in self._declared.items()]
+        answer = [f"SELECT [{', '.join(self.counters)}] AS counters"] if self.counters else []
+        return ";\n".join([*declared, "BEGIN TRANSACTION", *self.statements, "COMMIT TRANSACTION", *answer])
+
+    def counted(self, answer: Sequence[Mapping[str, Any]]) -> dict[str, int]:
+        """What each counter ended with."""
+        return dict(zip(self.counters, answer[0]["counters"], strict=True)) if self.counters else {}
 
 
 class Incoming:
@@ -229,7 +234,7 @@ class Settlement:
     def _drop_older_than_stored(self, root: Table) -> None:
         """Take the roots that a newer fetch has brought already out of what is staged."""
         if root.name in self._staged:
-            stored = f"SELECT {key_of('t', root.root_key)} FROM {self._table(root)} t WHERE t._fetched_at > {self._fetched_at}"
+            stored = f"SELECT {key_of('t', root.root_key)} FROM {self._whole(root)} t WHERE t._fetched_at > {self._fetched_at}"
             self._prune(root, f"{self._incoming.key(root, 's', root.root_key)} IN ({stored}{self._of_account(root)})")
 
     def _drop_what_newer_windows_hold(self, root: Table, windows: Sequence[Bounds]) -> None:
@@ -270,8 +275,8 @@ class Settlement:
             if bounds:
                 where, worth = condition + self._within(table, bounds), f"(SELECT {bounds.found}.n) > 0"
             elif self._load.mode is StorageMode.APPEND:
-                worth = f"EXISTS (SELECT 1 FROM {name} t WHERE {where})"
-            delete = f"DELETE FROM {name} t WHERE {where};\nSET {counter} = @@row_count"
+                worth = f"EXISTS (SELECT 1 FROM {self._whole(table)} t WHERE t._fetch_id = {self._fetch_id} AND {self._same_day})"
+            delete = f"DELETE FROM {name} t WHERE ({where}){self._live[table.name].every('t')};\nSET {counter} = @@row_count"
             self._script.run(f"IF {worth} THEN {delete};\nEND IF" if worth else delete)
 
     def _bounds(self, root: Table, time: str, condition: str) -> _Bounds:
@@ -285,7 +290,7 @@ class Settlement:
         column = f"t.{identifier(time)}"
         self._script.run(
             f"SET {found} = (SELECT AS STRUCT MIN({column}) AS first, MAX({column}) AS last, COUNT(*) AS n "
-            f"FROM {self._table(root)} t WHERE {condition})",
+            f"FROM {self._whole(root)} t WHERE {condition})",
             f"SET {first} = (SELECT {found}.first)",
             f"SET {last} = (SELECT {found}.last)",
         )
@@ -310,13 +315,14 @@ class Settlement:
             if mode is StorageMode.UPSERT:
                 return brought + self._of_account(root)
             return f"{brought} AND {f'{own} AND {self._same_day}' if mode is StorageMode.APPEND else self._in_slice()}"
-        again = f"({own} AND {broken})"
+        again = own
+        if self._incoming.is_any_broken:
+            again = f"{own} AND ({broken}{f' OR {brought}' if brought else ''})"
         if mode is StorageMode.APPEND:
-            return f"{self._same_day} AND ({again}{f' OR ({own} AND {brought})' if brought else ''})"
+            return f"{self._same_day} AND {again}"
         if mode in {StorageMode.REPLACE, StorageMode.SNAPSHOT}:
-            older = f"({self._older('t')} AND {broken}{self._in_window(table, root)})"
-            return f"{older} OR {again}{f' OR ({own} AND {brought})' if brought else ''}"
-        return f"({again}{f' OR {brought}' if brought else ''}){self._of_account(root)}"
+            return f"({self._older('t')} AND {broken}{self._in_window(table, root)}) OR ({again})"
+        return f"(({again}){f' OR {brought}' if brought else ''}){self._of_account(root)}"
 
     @property
     def _same_day(self) -> str:
@@ -338,7 +344,7 @@ class Settlement:
         inside = self._inside(f"i.{identifier(window.column)}", (window.after, window.until))
         if root.name in self._staged:
             inside = f"({inside}) OR {key_of('i', root.root_key)} IN ({self._incoming.keys(root)})"
-        roots = f"SELECT {key_of('i', root.root_key)} FROM {self._table(root)} i WHERE {self._older('i')} AND ({inside})"
+        roots = f"SELECT {key_of('i', root.root_key)} FROM {self._whole(root)} i WHERE {self._older('i')} AND ({inside})"
         return f" AND {key_of('t', table.root_key)} IN ({roots})"
 
     def _of_account(self, root: Table) -> str:
@@ -356,3 +362,6 @@ class Settlement:
 
     def _table(self, table: Table) -> str:
         return self._place.table(table.name)
+
+    def _whole(self, table: Table) -> str:
+        return self._live[table.name].whole(self._table(table))

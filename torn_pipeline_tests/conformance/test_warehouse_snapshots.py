@@ -284,6 +284,14 @@ def test_a_rebuild_gives_the_same_history(warehouse: Warehouse) -> None:
     assert versions(warehouse) == {(1,): [("a", 0, None)], (2,): [("b", 0, None)]}
 
 
+def test_a_rebuild_leaves_alone_what_another_endpoint_has_of_the_same_keys(warehouse: Warehouse) -> None:
+    warehouse.load(snapshot(fetch(1), {1: "a"}))
+    warehouse.load(snapshot(fetch(2, endpoint="more_things"), {1: "b"}))
+    warehouse.load_all([snapshot(fetch(1), {1: "A"}, version="2")], rebuild={"things": (*THINGS, *HISTORIES)})
+    assert versions(warehouse) == {(1,): [("A", 1, None), ("b", 2, None)]}
+    assert sorted(warehouse.read("things")["name"]) == ["A", "b"]
+
+
 def test_a_table_of_another_mode_becomes_a_snapshot_by_a_rebuild(warehouse: Warehouse) -> None:
     warehouse.load(load_into(fetch(1), {1: ()}, mode=StorageMode.REPLACE))
     warehouse.load_all([snapshot(fetch(1), {1: "a"})], rebuild={"things": (*THINGS, *HISTORIES)})

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import pytest
@@ -107,7 +109,8 @@ def test_a_dataset_in_another_location_is_refused(httpserver: HTTPServer) -> Non
         service.ensure_datasets()
 
 
-def test_a_snapshot_is_refused_before_any_call() -> None:
+def test_a_snapshot_of_a_time_window_is_refused_before_any_call() -> None:
     nowhere = BigQueryWarehouse(Place(project="my-project", dataset="torn", emulator="http://127.0.0.1:9"))
-    with pytest.raises(WarehouseError, match="storage_mode snapshot of things is not built yet for BigQuery"):
-        nowhere.load(load(fetch(1), {1: ()}, mode=StorageMode.SNAPSHOT))
+    of_window = replace(fetch(1), window_from=datetime(2026, 1, 1, tzinfo=UTC))
+    with pytest.raises(WarehouseError, match="a snapshot is of all there is"):
+        nowhere.load(load(of_window, {1: ()}, mode=StorageMode.SNAPSHOT))
