@@ -1,4 +1,12 @@
-"""A load into BigQuery against its floor, on the local server of the tests."""
+"""A load into BigQuery against its floor, on the local server of the tests.
+
+The floor is what the client alone needs: one load job of a Parquet file that is there already, and one transaction that
+inserts its rows. A load of ours begins with frames, so it has a Parquet file to write, and it does four things more that
+the floor has no use for: it asks the ledger, looks at the table, makes a staged table that expires and drops it, and
+writes the ledger in the same transaction. These take the same time however many rows there are; on the local server they
+are most of what is above the bound of 1.2, which is missed for 200,000 rows even when writing the file is added to the
+floor. The second figure does that, and so says what the load costs besides.
+"""
 
 from __future__ import annotations
 
@@ -44,20 +52,22 @@ def bigquery(folder: Path) -> Iterator[Figure]:
         except pytest.skip.Exception as reason:
             sys.stderr.write(f"no figure for BigQuery: {reason}\n")
             return
-        yield _figure(warehouse, folder / "rows.parquet")
+        yield from _figures(warehouse, folder / "rows.parquet")
 
 
-def _figure(warehouse: BigQueryWarehouse, parquet: Path) -> Figure:
+def _figures(warehouse: BigQueryWarehouse, parquet: Path) -> Iterator[Figure]:
     """The first round, with few rows, makes the tables and is not counted."""
-    ours, floor = [], []
+    ours, written, inserted = [], [], []
     for number, count in enumerate((10, *[ROWS] * ROUNDS)):
         fetched = fetch_of(number, count)
         frame = rows_of(fetched, range(count))
         ours.append(_loaded(warehouse, fetched, frame))
-        frame.write_parquet(parquet)
-        floor.append(_inserted(warehouse, parquet, is_first=not number))
+        written.append(_written(frame, parquet))
+        inserted.append(_inserted(warehouse, parquet, is_first=not number))
     name = f"BigQuery's emulator, load of {ROWS:,} rows of {len(EVENTS.columns)} columns"
-    return ratio_of_medians(name, ours[1:], floor[1:], 1.2, ("load", "client alone, its Parquet written before"))
+    yield ratio_of_medians(name, ours[1:], inserted[1:], 1.2, ("load", "client alone, its Parquet written before"))
+    both = [one + other for one, other in zip(written, inserted, strict=True)]
+    yield ratio_of_medians(f"{name}, and the file", ours[1:], both[1:], 1.2, ("load", "client alone and writing its Parquet"))
 
 
 def _loaded(warehouse: BigQueryWarehouse, fetched: Fetch, frame: pl.DataFrame) -> float:
@@ -65,6 +75,13 @@ def _loaded(warehouse: BigQueryWarehouse, fetched: Fetch, frame: pl.DataFrame) -
     load = load_of(fetched, frame, StorageMode.APPEND)
     started = time.perf_counter()
     warehouse.load(load)
+    return time.perf_counter() - started
+
+
+def _written(frame: pl.DataFrame, parquet: Path) -> float:
+    """Seconds to write the rows as Parquet."""
+    started = time.perf_counter()
+    frame.write_parquet(parquet)
     return time.perf_counter() - started
 
 
