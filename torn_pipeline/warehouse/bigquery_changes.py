@@ -60,6 +60,7 @@ def _apply(service: Service, group: Sequence[Table], changes: Mapping[str, Seque
                 created = {name: live[name] for name, found in changes.items() if found[0].kind is Kind.CREATE}
                 reshapes = [_reshape(_there(service, live[name].table), found) for name, found in changes.items() if name not in created]
                 _run(service, work, reshapes, created, keep, run_id)
+        _describe(service, work, [found[0].table for found in changes.values()])
 
 
 def versions(service: Service, table: str | None) -> list[SchemaVersion]:
@@ -90,8 +91,9 @@ def roll_back(service: Service, table: Table, version: int, beside: Sequence[Tab
         for attempt in work.attempts():
             with attempt:
                 work.look(strict=False)
-                return _run(service, work, [_way_back(service, table, version)], {}, keep, run_id)
-    raise AssertionError  # the last attempt raises
+                done = _run(service, work, [_way_back(service, table, version)], {}, keep, run_id)
+        _describe(service, work, [table])
+    return done
 
 
 @dataclass(slots=True)
@@ -201,7 +203,7 @@ def _way_back(service: Service, table: Table, version: int) -> _Reshape:
 def _run(
     service: Service, work: Writing, reshapes: Sequence[_Reshape], created: Mapping[str, LiveTable], keep: int, run_id: str
 ) -> tuple[str, ...]:
-    """Make it so: values that would be lost are looked for first, and descriptions come last. What was done, table by table."""
+    """Make it so, after a look for values that would be lost; what was done, table by table."""
     for one in reshapes:
         _check_loss(service, one)
     shape(service, created)
@@ -217,9 +219,15 @@ def _run(
     script += [meta.version_written(service.place, values, rows, run_id)] if rows else []
     if script:
         service.run(";\n".join(script + gone), values, work.lane() if reshapes else job_name(work.call), work.call)
-    for one in reshapes:
-        describe(service, _there(service, one.live.table))
     return tuple(change for found in said.values() for change, _ in found)
+
+
+def _describe(service: Service, work: Writing, tables: Iterable[Table]) -> None:
+    """Give tables the descriptions again that a statement does not keep which writes them anew."""
+    for table in tables:
+        for attempt in work.attempts():
+            with attempt:
+                describe(service, _there(service, table))
 
 
 def _check_loss(service: Service, one: _Reshape) -> None:
