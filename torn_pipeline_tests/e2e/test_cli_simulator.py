@@ -51,7 +51,10 @@ def simulator(console: Console, *arguments: str, stop: signal.Signals = signal.S
             yield Running(process)
         finally:
             process.send_signal(stop)
-            assert process.wait(30) == (-signal.SIGKILL if stop == signal.SIGKILL else 0)
+            try:
+                assert process.wait(30) == (-signal.SIGKILL if stop == signal.SIGKILL else 0)
+            finally:
+                process.kill()  # else one that does not end would keep the tests from ending
 
 
 def test_its_keys_and_page_are_told_and_work(console: Console) -> None:
