@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
     from google.cloud import bigquery
 
-    from torn_pipeline.warehouse.bigquery_meta import Ledger
+    from torn_pipeline.warehouse.bigquery_meta import Ledger, Newer
     from torn_pipeline.warehouse.bigquery_service import Service
 
 __all__ = ["Writing", "writing"]
@@ -290,7 +290,7 @@ class Writing:
         newer = ledger.last_started > meta.micros(load.fetch.fetched_at)
         settlement.fetch(ledger)
         histories.write(filled)
-        windows = [(one.after, one.until) for one in ledger.newer_fetches(load)] if load.mode is StorageMode.REPLACE else []
+        windows = [_window_of(one, load) for one in ledger.newer_fetches(load)] if load.mode is StorageMode.REPLACE else []
         settlement.rows(filled, windows, newer_possible=newer)
         settlement.quarantine(ledger)
         if not load.partial:
@@ -373,11 +373,15 @@ def _check_mode(load: Load, ledger: Ledger) -> None:
         raise WarehouseError(message)
 
 
+def _window_of(newer: Newer, load: Load) -> Window:
+    return Window(column=load.window_column, after=newer.after, until=newer.until)
+
+
 def _reason_to_skip(load: Load, ledger: Ledger) -> str:
     if not load.partial and ledger.loaded_version(load) == load.contract_version:
         return f"fetch {load.fetch.fetch_id} is already loaded under this contract"
     for newer in ledger.newer_fetches(load) if load.mode in {StorageMode.REPLACE, StorageMode.SNAPSHOT} else ():
-        if leaves_nothing(Window(column=load.window_column, after=newer.after, until=newer.until), load):
+        if leaves_nothing(_window_of(newer, load), load):
             began = datetime.fromtimestamp(newer.began / 1_000_000, UTC)
             return f"a newer fetch is already loaded: {newer.fetch_id} of {began:%Y-%m-%d %H:%M:%S} UTC"
     return ""

@@ -12,13 +12,13 @@ The rules are those of every warehouse. Rows of the load are staged; ``keys`` be
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from torn_pipeline.tables.table import ColumnType, StorageMode
 from torn_pipeline.warehouse import bigquery_meta as meta
-from torn_pipeline.warehouse.bigquery_sql import Values, identifier, key_of, key_of_texts
+from torn_pipeline.warehouse.bigquery_sql import Values, identifier, key_of, key_of_texts, within
 from torn_pipeline.warehouse.bigquery_staging import LOAD
 from torn_pipeline.warehouse.bigquery_tables import SQL_TYPES, LiveTable, partitions
 
@@ -28,12 +28,9 @@ if TYPE_CHECKING:
     from torn_pipeline.tables.table import Table
     from torn_pipeline.warehouse.bigquery_meta import Ledger
     from torn_pipeline.warehouse.bigquery_service import Place
-    from torn_pipeline.warehouse.protocol import Load
+    from torn_pipeline.warehouse.protocol import Load, Window
 
 __all__ = ["BROKEN", "QUARANTINE", "Incoming", "Script", "Settlement", "Staged"]
-
-Bounds = tuple[datetime | None, datetime | None]
-"""A time window: after the first moment, and not after the second; ``None`` is no bound."""
 
 QUARANTINE = "quarantine"
 """The name under which the rows of the quarantine are staged."""
@@ -152,7 +149,7 @@ class Settlement:
         self.deleted: dict[str, str] = {}
         self.dropped: dict[str, list[str]] = {}
 
-    def rows(self, filled: set[str], newer_windows: Sequence[Bounds], *, newer_possible: bool) -> None:
+    def rows(self, filled: set[str], newer_windows: Sequence[Window], *, newer_possible: bool) -> None:
         """Settle the rows of every table; ``filled`` are the tables that may have rows already.
 
         ``newer_windows`` are those of newer fetches, where those are of time windows and this load fills what they leave.
@@ -237,11 +234,12 @@ class Settlement:
             stored = f"SELECT {key_of('t', root.root_key)} FROM {self._whole(root)} t WHERE t._fetched_at > {self._fetched_at}"
             self._prune(root, f"{self._incoming.key(root, 's', root.root_key)} IN ({stored}{self._of_account(root)})")
 
-    def _drop_what_newer_windows_hold(self, root: Table, windows: Sequence[Bounds]) -> None:
+    def _drop_what_newer_windows_hold(self, root: Table, windows: Sequence[Window]) -> None:
         """Take the roots out that newer fetches have asked for, and brought or found gone."""
         column = self._staged[root.name].places.get(self._load.window_column) if root.name in self._staged else None
         if column is not None:
-            self._prune(root, " OR ".join(f"({self._inside(f's.{column}', bounds)})" for bounds in windows))
+            staged = [replace(window, column=column) for window in windows]
+            self._prune(root, " OR ".join(f"({within(window, 's', self._script.values)})" for window in staged))
 
     def _drop_children(self, root: Table, group: Sequence[Table]) -> None:
         for table in group:
@@ -253,13 +251,6 @@ class Settlement:
         self.dropped.setdefault(table.name, []).append(counter)
         name = self._staged[table.name].name
         self._script.run(f"DELETE FROM {name} s WHERE s.{LOAD} = {self._number} AND ({condition})", f"SET {counter} = @@row_count")
-
-    def _inside(self, column: str, bounds: Bounds) -> str:
-        """The condition that a moment lies in a time window: after its start, and not after its end."""
-        pairs = zip((">", "<="), bounds, strict=True)
-        return " AND ".join(
-            [f"{column} IS NOT NULL", *(f"{column} {sign} {self._script.values.moment(one)}" for sign, one in pairs if one)]
-        )
 
     def _delete(self, root: Table, tables: Sequence[Table]) -> None:
         conditions = {table: condition for table in tables if (condition := self._goes(table, root))}
@@ -341,7 +332,7 @@ class Settlement:
         window = self._load.window
         if window is None:
             return ""
-        inside = self._inside(f"i.{identifier(window.column)}", (window.after, window.until))
+        inside = within(window, "i", self._script.values)
         if root.name in self._staged:
             inside = f"({inside}) OR {key_of('i', root.root_key)} IN ({self._incoming.keys(root)})"
         roots = f"SELECT {key_of('i', root.root_key)} FROM {self._whole(root)} i WHERE {self._older('i')} AND ({inside})"

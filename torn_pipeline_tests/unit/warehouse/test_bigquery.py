@@ -9,7 +9,7 @@ import polars as pl
 import pytest
 
 from torn_pipeline.errors import WarehouseError
-from torn_pipeline.tables.table import ColumnType, Role
+from torn_pipeline.tables.table import ColumnType, Role, StorageMode, histories_of
 from torn_pipeline.warehouse.bigquery import BigQueryWarehouse
 from torn_pipeline.warehouse.bigquery_meta import MIGRATIONS
 from torn_pipeline.warehouse.bigquery_service import Service
@@ -88,6 +88,13 @@ def test_rows_that_are_only_added_are_partitioned_by_when_they_were_fetched() ->
     things = [replace(one, key=(*one.key, "_fetched_at")) for one in THINGS]
     assert partitions(things) == {"things": "_fetched_at", "things_parts": "_fetched_at"}
     assert layout(things[1], "_fetched_at") == ("_fetched_at", ["_account", "thing_id", "_index"])
+
+
+def test_versions_are_partitioned_by_when_they_ended() -> None:
+    """Those that hold stand together, where a load looks for them."""
+    histories = histories_of(dated(), StorageMode.SNAPSHOT)
+    assert partitions(histories) == {"things_history": "_valid_to", "things_parts_history": "_valid_to"}
+    assert layout(histories[0], "_valid_to") == ("_valid_to", ["_account", "id", "_valid_from"])
 
 
 def test_a_table_is_clustered_by_no_more_than_four_columns_and_by_no_float() -> None:
