@@ -76,8 +76,11 @@ class EndpointPlan:
             return None
 
         def key(row: object) -> Hashable | None:
-            parts = tuple(value_at(row, path) for path in paths)
-            return parts if all(isinstance(part, int | str) and not isinstance(part, bool) for part in parts) else None
+            parts = tuple([value_at(row, path) for path in paths])
+            for part in parts:
+                if type(part) is not int and type(part) is not str:
+                    return None
+            return parts
 
         return key
 

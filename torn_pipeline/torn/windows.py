@@ -79,17 +79,16 @@ class WindowReading:
         self._seen = set()
         after, again, number = _seconds(self.span.after), frozenset[Hashable](), 0
         while True:
-            answer, rows, times = self._answer(name, after, again)
-            keys = [self._key(row) for row in rows]
+            answer, keys, times = self._answer(name, after, again)
             new = len(set(keys) - self._seen)
             self._seen.update(keys)
             if new or not number:
-                yield ListPage(answer=answer, number=number, rows=len(rows), repeated=len(rows) - new)
-            if not new and len(rows) < self._page_size:
+                yield ListPage(answer=answer, number=number, rows=len(keys), repeated=len(keys) - new)
+            if not new and len(keys) < self._page_size:
                 self.reached = self.span.until
                 return
             last, number = times[-1], number + 1
-            if not new or (last - 1 == after and len(rows) >= self._page_size):
+            if not new or (last - 1 == after and len(keys) >= self._page_size):
                 what = f"its second {datetime.fromtimestamp(last, UTC):%Y-%m-%dT%H:%M:%SZ} has more rows than one page"
                 raise self._moved(what)
             if number >= self.most_pages and after > _seconds(self.span.after):
@@ -101,8 +100,8 @@ class WindowReading:
     def _page_size(self) -> int:
         return self.listing.page_size or 1
 
-    def _answer(self, name: str, after: int, again: frozenset[Hashable]) -> tuple[Answer, list[object], list[int]]:
-        """An answer that is what it must be, its rows and their moments."""
+    def _answer(self, name: str, after: int, again: frozenset[Hashable]) -> tuple[Answer, list[Hashable], list[int]]:
+        """An answer that is what it must be, its rows' keys and moments."""
         problem, empty = "", 0
         for _ in range(_ANSWERS):
             answer = self._ask(after)
@@ -110,13 +109,14 @@ class WindowReading:
             if not rows and not again:
                 empty += 1
                 if empty == _EMPTY:
-                    return answer, rows, []
+                    return answer, [], []
                 continue
             times, problem = self._times(rows, name, after)
-            if not problem and not again <= {self._key(row) for row in rows}:
+            keys = [self._key(row) for row in rows]
+            if not problem and not again.issubset(keys):
                 problem = "rows of the page before did not come again"
             if not problem and rows:
-                return answer, rows, times
+                return answer, keys, times
         raise self._moved(problem or "it was empty in one answer and not in another")
 
     def _ask(self, after: int) -> Answer:

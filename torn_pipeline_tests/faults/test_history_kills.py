@@ -5,14 +5,14 @@ from __future__ import annotations
 import json
 import signal
 import sys
-import time
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from torn_pipeline import steps
 from torn_pipeline.settings import Settings
-from torn_pipeline.simulator import Delay, Simulator, Size, World
+from torn_pipeline.simulator import Delay, Simulator
+from torn_pipeline_tests.busy import FACTION, busy_world
 from torn_pipeline_tests.emulator import EXHAUSTIVE
 from torn_pipeline_tests.faults.history_worker import MOMENTS, backfill_and_die, processes
 from torn_pipeline_tests.ledger import know_keys
@@ -24,23 +24,8 @@ A_DAY, LATENCY = (10_000, 0.2) if EXHAUSTIVE else (700, 0.02)
 KILLS = [(moment, number) for number in (3, 1, 2) for moment in MOMENTS][:10]
 
 
-def busy_world(days: int) -> World:
-    """A faction with so many attacks a day, at even distances but for some that share a second, up to now."""
-    now = int(time.time())
-    world = World(size=Size(members=12, crimes=4, items=12, attacks=200), now=now)
-    attacks = world.faction(40_832).attacks
-    model, count = attacks[-1], days * A_DAY
-    attacks[:] = [
-        {**model, "id": number, "started": ended - 60, "ended": ended}
-        for number in range(count)
-        for ended in [now - (count - number - number % 3) * 86_400 // A_DAY]
-    ]
-    attacks.sort(key=lambda attack: int(attack["ended"]))
-    return world
-
-
 def test_a_backfill_that_is_killed_ten_times_ends_whole(tmp_path: Path) -> None:
-    world = busy_world(4)
+    world = busy_world(4, A_DAY)
     today = datetime.now(UTC).date()
     days = today - timedelta(days=3), today - timedelta(days=1)
     config = {
@@ -65,15 +50,13 @@ def test_a_backfill_that_is_killed_ten_times_ends_whole(tmp_path: Path) -> None:
             assert worker.exitcode == (-signal.SIGKILL if number else 0), (moment, number)
     pipeline = steps.open_pipeline(settings)
     begin, end = (int(datetime.combine(day, datetime.min.time(), UTC).timestamp()) for day in (days[0], today))
-    wanted = sorted((attack["id"], attack["ended"]) for attack in world.faction(40_832).attacks if begin <= attack["ended"] < end)
+    wanted = sorted((attack["id"], attack["ended"]) for attack in world.faction(FACTION).attacks if begin <= attack["ended"] < end)
     rows = pipeline.warehouse.read("faction_attacks", columns=["id", "ended"]).rows()
     assert sorted((number, int(ended.timestamp())) for number, ended in rows) == wanted
     assert len(wanted) > 2.9 * A_DAY
     assert not steps.missing(pipeline, pipeline.plan("faction_attacks"), "default", *days, now=datetime.now(UTC))
     windows = pipeline.warehouse.fetches("faction_attacks").filter(complete=True).sort("window_from").rows(named=True)
-    assert all(one["window_to"] <= other["window_from"] for one, other in pairwise(windows)), (
-        "a window was fetched twice"
-    )
+    assert all(one["window_to"] <= other["window_from"] for one, other in pairwise(windows)), "a window was fetched twice"
 
 
 def test_workers_import_nothing_of_dagster() -> None:
