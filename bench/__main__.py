@@ -1,4 +1,4 @@
-"""Runs all benchmarks and prints their ratios: ``python -m bench [road] [growth] [memory] [warehouse] [peer] [definitions] [demo]``."""
+"""Runs all benchmarks and prints their ratios, or those that are named: ``python -m bench [road] [growth] [memory] …``."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bench import demo, imports, peer, road, warehouse
+from bench import demo, history, imports, peer, road, warehouse
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -19,6 +19,7 @@ FIGURES: dict[str, Callable[[Path], Iterator[Figure]]] = {
     "growth": road.growth,
     "memory": road.memory,
     "warehouse": warehouse.warehouse,
+    "history": history.history,
     "peer": peer.peer,
     "definitions": imports.definitions,
     "demo": demo.demo,
