@@ -273,6 +273,13 @@ class Service:
             )
             raise WarehouseError(message)
 
+    def label(self, table: bigquery.Table) -> bool:
+        """Give a table the platform's labels; whether it lacked one."""
+        labels = {**table.labels, **_LABELS}
+        lacked: bool = labels != table.labels
+        table.labels = labels
+        return lacked
+
     def new_table(self, dataset: str, name: str, schema: Sequence[bigquery.SchemaField]) -> bigquery.Table:
         """A table to be created, with the platform's labels."""
         table = bigquery.Table(f"{self.place.project}.{dataset}.{name}", schema=list(schema))

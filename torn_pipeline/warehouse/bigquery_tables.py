@@ -308,7 +308,7 @@ def _create(service: Service, live: LiveTable, time: str | None) -> None:
 
 
 def describe(service: Service, live: LiveTable) -> None:
-    """Give a table that is there the columns that it has room for, its contract's descriptions, and the filter it must require.
+    """Give a table that is there the columns that it has room for, its contract's descriptions, and what all tables have.
 
     Raises:
         Stale: when somebody else changed it meanwhile.
@@ -331,6 +331,8 @@ def describe(service: Service, live: LiveTable) -> None:
     if live.table.description and there.description != live.table.description:
         there.description = live.table.description
         changed.append("description")
+    if service.label(there):
+        changed.append("labels")
     if service.place.require_partition_filter and live.partition is not None and not there.require_partition_filter:
         there.require_partition_filter, live.days = True, live.partition
         changed.append("require_partition_filter")

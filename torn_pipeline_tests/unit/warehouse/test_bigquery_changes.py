@@ -45,7 +45,7 @@ def apply(warehouse: BigQueryWarehouse, table: Table, monkeypatch: pytest.Monkey
     return ";\n".join(said)
 
 
-def test_what_metadata_can_do_reads_no_row(warehouse: BigQueryWarehouse, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_metadata_can_do_writes_no_row(warehouse: BigQueryWarehouse, monkeypatch: pytest.MonkeyPatch) -> None:
     fill(warehouse, size=integers(1), colour=text("red"))
     client_of(warehouse).query_and_wait(f"ALTER TABLE {warehouse.place.table('things')} ADD COLUMN more INT64")
     said = apply(warehouse, contract(size=ColumnType.FLOAT, weight=ColumnType.INTEGER), monkeypatch)
@@ -68,7 +68,7 @@ def test_a_table_that_is_written_anew_keeps_its_partitions_clusters_and_descript
     there = stands(warehouse, "things")
     assert there.time_partitioning is not None
     assert (there.time_partitioning.field, there.clustering_fields) == ("created_at", ["_account", "id"])
-    assert there.description == "what things are"
+    assert (there.description, there.labels) == ("what things are", {"application": "torn-pipeline"})
     assert {one.name: one.description for one in there.schema}["size"] == "how large"
     assert warehouse.read("things")["size"].to_list() == [7]
 
