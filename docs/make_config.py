@@ -105,8 +105,8 @@ EXAMPLES: dict[type[BaseModel], dict[str, str]] = {
     Account: {"name": "second"},
     Endpoint: ASKING_EXAMPLES
     | {
-        "name": "faction_crimes",
-        "path": "/faction/crimes",
+        "name": "faction_rankedwarreport",
+        "path": '"/faction/{rankedWarId}/rankedwarreport"',
         "frequency": "PT15M",
         "storage_mode": "upsert",
         "accounts": "[default, second]",
@@ -115,7 +115,7 @@ EXAMPLES: dict[type[BaseModel], dict[str, str]] = {
         "on_new_field": "report",
         "max_quarantined": "0.1",
         "max_closed": "0.8",
-        "table": "crimes",
+        "table": "war_reports",
         "scope": "account",
         "ids_from": "faction_rankedwars.id",
     },
