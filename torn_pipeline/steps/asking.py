@@ -74,7 +74,7 @@ def owner_problems(settings: Settings, config: PipelineConfig) -> list[str]:
     path = ledger_path(settings)
     owners: dict[str, int] = {}
     if path.exists():
-        with closing(Ledger(path)) as ledger, ledger.reading() as database:
+        with closing(Ledger(path)) as ledger, ledger.connection() as database:
             owners = dict(database.execute("SELECT key, owner FROM keys WHERE owner IS NOT NULL").fetchall())
     return check_owners(accounts, owners)
 

@@ -1,4 +1,4 @@
-"""One pooled HTTP session that asks the Torn API for JSON objects, politely.
+"""Pooled HTTP connections that ask the Torn API for JSON objects, politely.
 
 Here belong authentication, time-outs, retries, the quota, and telling an answer from an error. Not here:
 what an answer means, or how a list is read page by page.
@@ -7,21 +7,22 @@ what an answer means, or how a list is read page by page.
 from __future__ import annotations
 
 import logging
+import re
 import time
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from http.cookiejar import DefaultCookiePolicy
 from importlib.metadata import version
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import parse_qsl, unquote, urlencode, urlsplit
 
 import orjson
 import requests
 import stamina
 import urllib3
-from requests.auth import AuthBase
+from requests.adapters import HTTPAdapter
+from requests.structures import CaseInsensitiveDict
 
 from torn_pipeline.errors import (
     ApiClosed,
@@ -51,6 +52,7 @@ _log = logging.getLogger(__name__)
 
 _LONGEST_WAIT = 600.0
 _CHUNK = 1 << 16
+_PLAIN = re.compile(r"(/[A-Za-z0-9_-]+)+(\?[A-Za-z0-9_]+=[A-Za-z0-9_-]*(&[A-Za-z0-9_]+=[A-Za-z0-9_-]*)*)?")
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
@@ -103,7 +105,14 @@ class TornClient:
         self._max_retries = max_retries
         self._retry_delay = retry_delay
         self._redact = Redactor(keys)
-        self._session = _session(self._base_url)
+        self._headers = {
+            **requests.utils.default_headers(),
+            "User-Agent": f"torn-pipeline/{version('torn-pipeline')}",
+            "Accept": "application/json",
+        }
+        # An adapter without its session: no cookies, no redirects, no .netrc, and half of the work of a call.
+        self._adapter = HTTPAdapter()
+        self._surroundings = _surroundings(self._base_url)
 
     def __enter__(self) -> Self:
         """The client itself; leaving the block closes it."""
@@ -115,7 +124,7 @@ class TornClient:
 
     def close(self) -> None:
         """Close the connections."""
-        self._session.close()
+        self._adapter.close()
         self._quota.close()
 
     def get(self, path_or_url: str, params: Mapping[str, str] | None = None) -> Answer:
@@ -130,6 +139,14 @@ class TornClient:
         """
         url = self._url(path_or_url, params or {})
         asked = self._asked(url)
+        try:
+            return self._ask_with_some_key(url, asked, 1)
+        except Transient as error:
+            failed = error
+        return self._ask_again(url, asked, failed)
+
+    def _ask_again(self, url: str, asked: Asked, failed: Transient) -> Answer:
+        """What is left after a first attempt that failed; the machinery of retries costs as much as a small call, so it begins here."""
         for attempt in stamina.retry_context(
             on=_retry,
             attempts=self._max_retries + 1,
@@ -139,6 +156,8 @@ class TornClient:
             wait_jitter=self._retry_delay / 2,
         ):
             with attempt, self._telling(attempt):
+                if attempt.num == 1:
+                    raise failed
                 return self._ask_with_some_key(url, asked, attempt.num)
         raise AssertionError  # never reached: the last attempt returns or raises
 
@@ -147,7 +166,7 @@ class TornClient:
         is_url = path_or_url.lower().startswith(("http://", "https://"))
         given = path_or_url if is_url else f"{self._base_url}/{path_or_url.lstrip('/')}"
         try:
-            url = _without_key(requests.Request("GET", given, params=dict(params)).prepare().url or "")
+            url = _without_key(self._prepared(given, params))
             below = _is_below(url, self._base_url)
         except ValueError:  # as requests' own InvalidURL and MissingSchema are
             url, below = given, False
@@ -155,6 +174,15 @@ class TornClient:
             message = f"{self._redact(url)!r} is not below TORN_API_URL, {self._base_url!r}, the only API the key is for; check the path"
             raise RequestRefused(message)
         return url
+
+    def _prepared(self, given: str, params: Mapping[str, str]) -> str:
+        """The URL as requests would send it; what requests would leave as it is, as most URLs are, is not given to it."""
+        whole = f"{given}?{urlencode(params)}" if params and "?" not in given else given
+        if (params and whole == given) or not whole.startswith(self._base_url) or not _PLAIN.fullmatch(whole, len(self._base_url)):
+            prepared = requests.PreparedRequest()
+            prepared.prepare_url(given, dict(params))
+            return prepared.url or ""
+        return whole
 
     def refresh_keys(self) -> None:
         """Ask the API about every key of the account, once each; one that it refused before and now answers to is used again.
@@ -264,7 +292,10 @@ class TornClient:
         deadline = time.monotonic() + self._timeout
         late = f"{asked.call}: there was no complete answer within {self._timeout:g} s; run it again later, or raise timeout"
         try:
-            with self._session.get(url, auth=_KeyHeader(key), timeout=self._timeout, stream=True, allow_redirects=False) as response:
+            request = requests.PreparedRequest()
+            request.method, request.url = "GET", url
+            request.headers = CaseInsensitiveDict({**self._headers, "Authorization": f"ApiKey {key}"})
+            with self._adapter.send(request, stream=True, timeout=self._timeout, **self._surroundings) as response:
                 chunks = []
                 while chunk := response.raw.read1(_CHUNK, decode_content=True):
                     chunks.append(chunk)
@@ -281,24 +312,12 @@ class TornClient:
             raise ApiUnavailable(message) from None
 
 
-class _KeyHeader(AuthBase):
-    """Puts the key where the API wants it. As an ``auth`` it also keeps requests from looking into a ``.netrc``."""
-
-    def __init__(self, key: str) -> None:
-        self._key = key
-
-    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
-        request.headers["Authorization"] = f"ApiKey {self._key}"
-        return request
-
-
-def _session(base_url: str) -> requests.Session:
-    session = requests.Session()
-    session.headers.update({"User-Agent": f"torn-pipeline/{version('torn-pipeline')}", "Accept": "application/json"})
-    # Proxies and certificates of the environment are for https; plain http stays on this machine.
-    session.trust_env = urlsplit(base_url).scheme == "https"
-    session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=()))
-    return session
+def _surroundings(base_url: str) -> dict[str, Any]:
+    """The proxies and certificates that the environment names, for https alone: plain http stays on this machine."""
+    with requests.Session() as session:
+        session.trust_env = urlsplit(base_url).scheme == "https"
+        found = session.merge_environment_settings(base_url, {}, None, None, None)
+    return {name: found[name] for name in ("proxies", "verify", "cert")}
 
 
 def _now() -> float:

@@ -33,6 +33,7 @@ LEVELS = ("Public", "Minimal", "Limited", "Full")
 CUSTOM = "Custom"
 _ASK_AGAIN_SECONDS = 3600.0
 _DAY_SECONDS = 86_400.0
+_REMEMBERED_SECONDS = 1.0  # what another process learns of a key is known here no later
 _BY_LEVEL = "its level"
 
 
@@ -111,6 +112,7 @@ class Keyring:
         everybody = {account: tuple(keys), **(others or {})}
         self._ids = {name: [Settings.id_of(key) for key in values] for name, values in everybody.items()}
         self._ready: set[str] = set()
+        self._usable: dict[str, tuple[float, list[Key]]] = {}
         self._lock = threading.Lock()
 
     def usable(self, path: str, call: str) -> list[Key]:
@@ -121,15 +123,19 @@ class Keyring:
             KeyRefused: there is none, for these or other reasons, each named.
         """
         now = time.time()
+        at, keys = self._usable.get(path, (0.0, []))
+        if at <= now < at + _REMEMBERED_SECONDS:
+            return keys
         ids = [key.id for key in self.keys]
-        with self._ledger.reading() as database:
+        with self._ledger.connection() as database:
             known = _known(database, ids)
             today = _midnight(now) - _DAY_SECONDS
             low = dict(database.execute("SELECT key, said FROM too_low WHERE path = ? AND at >= ?", (path, today)).fetchall())
         states = [known.get(key.id, _Known()) for key in self.keys]
         reasons = [one.reason(now) or low.get(key.id, "") or self._too_low(one, path) for key, one in zip(self.keys, states, strict=True)]
         if not all(reasons):
-            return [key for key, reason in zip(self.keys, reasons, strict=True) if not reason]
+            self._usable[path] = now, [key for key, reason in zip(self.keys, reasons, strict=True) if not reason]
+            return self._usable[path][1]
         each = "; ".join(f"{key.place}: {reason}" for key, reason in zip(self.keys, reasons, strict=True))
         other = "another key" if len(self.keys) == 1 else "a working key"
         advice = f"put {other} into {self.variable}, or run `torn-pipeline keys --refresh` when one of these can be used again"
@@ -143,6 +149,7 @@ class Keyring:
         if not isinstance(error, RefusedKey):
             return
         now = time.time()
+        self._usable.clear()
         with self._ledger.transaction() as database:
             if isinstance(error, AccessTooLow):
                 database.execute("REPLACE INTO too_low (key, path, said, at) VALUES (?, ?, ?, ?)", (key.id, path, error.said, now))
@@ -168,7 +175,7 @@ class Keyring:
             if key.id in self._ready:
                 return False
             now = time.time()
-            with self._ledger.reading() as database:
+            with self._ledger.connection() as database:
                 known = _known(database, [key.id]).get(key.id, _Known())
             is_due = not _same_day(known.info_at, now) and not 0 <= now - known.asked < _ASK_AGAIN_SECONDS
             if is_due:
@@ -202,6 +209,7 @@ class Keyring:
             _log.warning("%s is used without knowing its level and owner: %s", key.place, error)
 
     def _remember(self, key: Key, info: KeyInfo) -> None:
+        self._usable.clear()
         with self._ledger.transaction() as database:
             database.execute("DELETE FROM too_low WHERE key = ?", (key.id,))
             database.execute(
@@ -210,7 +218,7 @@ class Keyring:
             )
 
     def _check_owners(self) -> None:
-        with self._ledger.reading() as database:
+        with self._ledger.connection() as database:
             known = _known(database, [key for ids in self._ids.values() for key in ids])
         problems = check_owners(self._ids, {key: one.info.owner for key, one in known.items() if one.info})
         mine = [problem for problem in problems if f"`{self.account}`" in problem]
@@ -286,7 +294,7 @@ def key_states(ledger: Ledger, accounts: Mapping[str, Sequence[str]]) -> list[Ke
     """
     keys = [(account, key) for account, values in accounts.items() if values for key in _keys(account, values)]
     ids = [key.id for _, key in keys]
-    with ledger.reading() as database:
+    with ledger.connection() as database:
         known = _known(database, ids)
         count = "SELECT key, count(*) FROM calls WHERE ends > ? GROUP BY key"
         calls = dict(database.execute(count, (time.monotonic(),)).fetchall())

@@ -27,7 +27,6 @@ _TABLES = """
     DROP TABLE IF EXISTS calls;
     CREATE TABLE calls (id INTEGER PRIMARY KEY AUTOINCREMENT, account TEXT NOT NULL, key TEXT NOT NULL,
         granted REAL NOT NULL, ends REAL NOT NULL);
-    CREATE INDEX calls_ends ON calls (ends);
     CREATE INDEX calls_account ON calls (account, ends);
     CREATE TABLE waiters (id INTEGER PRIMARY KEY AUTOINCREMENT, account TEXT NOT NULL, rank INTEGER NOT NULL,
         for_address INTEGER NOT NULL, expires REAL NOT NULL);
@@ -42,6 +41,7 @@ _TABLES = """
 """
 _BUSY_SECONDS = 30.0
 _LOCKED_SECONDS = 0.01
+_LOG_PAGES = 8000  # of a kilobyte, before what was written is put in its place, which waits for the disk
 
 _inherited: list[sqlite3.Connection] = []
 """Connections of the process this one was forked from: SQLite wants them neither used nor closed here."""
@@ -72,7 +72,7 @@ class Ledger:
         Raises:
             ConfigError: the file cannot be used.
         """
-        with self._connection() as database:
+        with self.connection() as database:
             database.execute("BEGIN IMMEDIATE")
             try:
                 yield database
@@ -82,17 +82,12 @@ class Ledger:
             database.execute("COMMIT")
 
     @contextmanager
-    def reading(self) -> Iterator[sqlite3.Connection]:
-        """A connection to read with; it waits for no writer.
+    def connection(self) -> Iterator[sqlite3.Connection]:
+        """A connection to read with, or for one statement that is a transaction of its own; reading waits for no writer.
 
         Raises:
             ConfigError: the file cannot be used.
         """
-        with self._connection() as database:
-            yield database
-
-    @contextmanager
-    def _connection(self) -> Iterator[sqlite3.Connection]:
         try:
             database = self._kept() or self._open()
             try:
@@ -122,8 +117,10 @@ class Ledger:
         self.path.parent.mkdir(parents=True, exist_ok=True)
         database = sqlite3.connect(self.path, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False)
         try:
+            database.execute("PRAGMA page_size = 1024")
             _write_ahead(database)
             database.execute("PRAGMA synchronous = NORMAL")
+            database.execute(f"PRAGMA wal_autocheckpoint = {_LOG_PAGES}")
             if _version(database) != _VERSION:
                 _create(database)
         except BaseException:

@@ -36,6 +36,15 @@ _TURNS = 10
 _NEW = 1 << 62
 
 
+# What most calls need to know: whether the clock has started again, nobody waits or is kept away, and slots are free.
+_GLANCE = (
+    "SELECT (SELECT granted FROM calls ORDER BY id DESC LIMIT 1), EXISTS (SELECT 1 FROM breaker) OR EXISTS (SELECT 1 FROM waiters),"
+    " (SELECT count(*) FROM calls WHERE account = ?), (SELECT count(*) FROM calls)"
+)
+_INSERT = "INSERT INTO calls (account, key, granted, ends) VALUES (?, ?, ?, ?)"
+_MOST_AT_A_GLANCE = 256  # calls in the file, with those that no longer count: beyond that they are looked at, and cleared away
+
+
 class Rank(IntEnum):
     """Who goes first: what somebody waits for, what the schedule wants, what fills the past."""
 
@@ -136,6 +145,9 @@ class Quota:
         """A slot, or none, the seconds until one can possibly come free, and the place in the line."""
         with self.ledger.transaction() as database:
             now = time.monotonic()
+            entry = (account, key, now, now + self._hold + self.window)
+            if place == _NEW and self._is_free(database, account, now):
+                return Grant(database.execute(_INSERT, entry).lastrowid or 0), 0.0, place
             _after_a_restart(database, now)
             database.execute("DELETE FROM calls WHERE ends <= ?", (now,))
             tries_out = self.breaker.is_over(database)
@@ -151,14 +163,19 @@ class Quota:
                 _count_turns(database, mine, own)
                 if tries_out:
                     self.breaker.try_out(database)
-                insert = "INSERT INTO calls (account, key, granted, ends) VALUES (?, ?, ?, ?)"
-                slot = database.execute(insert, (account, key, now, now + self._hold + self.window)).lastrowid
-                return Grant(slot or 0, tries_out), 0.0, place
+                return Grant(database.execute(_INSERT, entry).lastrowid or 0, tries_out), 0.0, place
             seconds = max(wait or 0.0, wait_for_address or 0.0)
             expires = now + min(seconds, self._look) + _GRACE_SECONDS
-            entry = (None if place == _NEW else place, account, self.rank, wait_for_address is not None, expires)
+            row = (None if place == _NEW else place, account, self.rank, wait_for_address is not None, expires)
             line = "INSERT OR REPLACE INTO waiters (id, account, rank, for_address, expires) VALUES (?, ?, ?, ?, ?)"
-            return None, seconds, database.execute(line, entry).lastrowid or place
+            return None, seconds, database.execute(line, row).lastrowid or place
+
+    def _is_free(self, database: sqlite3.Connection, account: str, now: float) -> bool:
+        """Whether a slot is free for anybody, as far as can be told at a glance."""
+        newest, is_special, own, everybodys = database.execute(_GLANCE, (account,)).fetchone()
+        if is_special or (newest or 0.0) > now:
+            return False
+        return bool(own < self.limit and everybodys < min(self.address_limit, _MOST_AT_A_GLANCE))
 
     def _waiters(self, database: sqlite3.Connection, now: float) -> list[_Waiter]:
         """All who wait, without those who have not asked again in time, or not since the machine started."""
@@ -189,7 +206,7 @@ class Quota:
 
     def _end(self, slot: int, account: str, key: str) -> None:
         now = time.monotonic()
-        with self.ledger.transaction() as database:
+        with self.ledger.connection() as database:
             database.execute(
                 # A call that outlived its hold may have lost its row: it counts again.
                 "INSERT INTO calls (id, account, key, granted, ends) VALUES (?, ?, ?, ?, ?)"

@@ -8,9 +8,13 @@ import threading
 import time
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+import requests
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from torn_pipeline.errors import (
     ApiClosed,
@@ -22,12 +26,12 @@ from torn_pipeline.errors import (
     RateLimited,
     RequestRefused,
 )
+from torn_pipeline.torn import Quota, TornClient
 from torn_pipeline_tests.unit.torn.conftest import KEY, OTHER_KEY, MakeClient
 from torn_pipeline_tests.unit.torn.loopback import PREFIX, Loopback, Reply, Request, raw, refusal, reply
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
 DATA = {"crimes": [{"id": 1, "name": "Mob Mentality"}]}
 HTML = b"<!doctype html><html><body>Just a moment</body></html>"
@@ -384,3 +388,19 @@ def test_threads_share_a_client(api: Loopback, make_client: MakeClient) -> None:
     for thread in threads:
         thread.join()
     assert found == {n: str(n) for n in range(12)}
+
+
+pieces = st.text(st.sampled_from("aZ09_-./%?&=+,: \\é#"), max_size=12)
+
+
+@settings(deadline=None)
+@given(path=pieces, params=st.dictionaries(pieces, pieces, max_size=3))
+def test_a_url_goes_out_as_requests_writes_it(path: str, params: dict[str, str]) -> None:
+    quota = Quota(Path("nowhere/quota.sqlite"), 1, hold=1)
+    asked = f"http://127.0.0.1:1/v2/{path.lstrip('/')}"
+    with TornClient("http://127.0.0.1:1/v2", keys=[KEY], account="default", quota=quota, timeout=1, max_retries=0, retry_delay=1) as client:
+        try:
+            wanted = requests.Request("GET", asked, params=params).prepare().url
+        except ValueError:
+            return
+        assert client._prepared(asked, params) == wanted
