@@ -28,6 +28,7 @@ from google.api_core.exceptions import NotFound
 
 from torn_pipeline.warehouse.bigquery import BigQueryWarehouse
 from torn_pipeline.warehouse.bigquery_service import Place, Service
+from torn_pipeline_tests.exhaustive import EXHAUSTIVE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -37,8 +38,6 @@ if TYPE_CHECKING:
 __all__ = ["EXHAUSTIVE", "PROJECT", "bigquery", "emulator"]
 
 PROJECT = "torn"
-EXHAUSTIVE = os.environ.get("TORN_EXHAUSTIVE") == "true"
-"""Whether everything is tried on BigQuery. A load into the emulator takes a second or two, so the suite takes a part of it."""
 FOLDER = Path(__file__).parent.parent / ".venv-bigquery"
 DUCKDB = "1.5.5"
 EXTENSIONS = ("ducklake", "icu", "spatial")

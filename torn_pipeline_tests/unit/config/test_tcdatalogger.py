@@ -17,6 +17,7 @@ from torn_pipeline.config import load_config
 from torn_pipeline.errors import ConfigError
 from torn_pipeline.plan import plan_of
 from torn_pipeline.settings import Settings
+from torn_pipeline_tests.exhaustive import examples
 
 if TYPE_CHECKING:
     from torn_pipeline.config import PipelineConfig
@@ -415,7 +416,7 @@ defaults = st.dictionaries(st.sampled_from(["timeout", "retry_delay", "max_retri
 files = st.fixed_dictionaries({"endpoints": st.lists(entries, min_size=1, max_size=6)}, optional={"defaults": defaults, "other": scalars})
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples(100), deadline=None)
 @given(files)
 def test_whatever_comes_is_printed_as_the_loader_takes_it_or_refused(data: dict[str, Any]) -> None:
     try:

@@ -15,6 +15,7 @@ from torn_pipeline.errors import ContractError
 from torn_pipeline.tables import pieces
 from torn_pipeline.tables.naming import tables_of
 from torn_pipeline.tables.table import Role, StorageMode, Table
+from torn_pipeline_tests.exhaustive import examples
 from torn_pipeline_tests.unit.tables.builders import ORIGIN, normalised
 from torn_pipeline_tests.unit.tables.naive import Naive, of_new_fields
 from torn_pipeline_tests.unit.tables.trees import Fetched, any_contract, fetches
@@ -27,7 +28,7 @@ Row = dict[str, Any]
 
 
 @given(any_contract(), MODES, st.booleans())
-@settings(max_examples=150, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=examples(150), deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
 def test_any_contract_gives_tables_that_keep_the_rules_or_is_refused(contract: Contract, mode: StorageMode, shared: bool) -> None:  # noqa: FBT001  # hypothesis gives it
     try:
         tables = tables_of(contract, mode=mode, shared_scope=shared)
@@ -60,7 +61,9 @@ def assert_keeps_the_rules(table: Table, tables: dict[str, Table], mode: Storage
 
 
 @given(fetches(), st.sampled_from([1, 2, 3, 1000]))
-@settings(max_examples=250, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+@settings(
+    max_examples=examples(250), deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
+)
 def test_any_fetch_becomes_what_a_naive_reading_makes_of_it(fetched: Fetched, piece: int) -> None:
     tables = tables_of(fetched.contract, mode=StorageMode.UPSERT)
     pages = [orjson.loads(orjson.dumps(page)) for page in fetched.pages]
@@ -78,7 +81,9 @@ def test_any_fetch_becomes_what_a_naive_reading_makes_of_it(fetched: Fetched, pi
 
 
 @given(fetches(stray=False))
-@settings(max_examples=60, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+@settings(
+    max_examples=examples(60), deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
+)
 def test_a_valid_fetch_leaves_nothing_out_and_finds_nothing_but_repetition(fetched: Fetched) -> None:
     actual = normalised(fetched.contract, *fetched.pages)
 

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from torn_pipeline.tables.contract import ScalarType
 from torn_pipeline.tables.table import ColumnType
 from torn_pipeline.tables.values import DTYPES, infer_type, json_type, show, to_series, unify
+from torn_pipeline_tests.exhaustive import examples
 
 INTEGER, FLOAT, BOOLEAN, TEXT, TIMESTAMP = ColumnType.INTEGER, ColumnType.FLOAT, ColumnType.BOOLEAN, ColumnType.TEXT, ColumnType.TIMESTAMP
 DECLARED: dict[ColumnType, ScalarType] = {INTEGER: "integer", TIMESTAMP: "integer", FLOAT: "number", BOOLEAN: "boolean", TEXT: "string"}
@@ -82,7 +83,7 @@ def same(one: object, other: object) -> bool:
 
 
 @given(columns, st.sampled_from(list(ColumnType)))
-@settings(max_examples=400, deadline=None, derandomize=True)
+@settings(max_examples=examples(400), deadline=None, derandomize=True)
 def test_a_column_holds_what_one_value_at_a_time_gives(values: list[Any], column_type: ColumnType) -> None:
     expected = [naive(value, DECLARED[column_type], is_moment=column_type is TIMESTAMP) for value in values]
 
@@ -96,7 +97,7 @@ def test_a_column_holds_what_one_value_at_a_time_gives(values: list[Any], column
 
 
 @given(st.lists(anything, max_size=8))
-@settings(max_examples=150, deadline=None, derandomize=True)
+@settings(max_examples=examples(150), deadline=None, derandomize=True)
 def test_values_of_unknown_type_become_text_that_says_the_same(values: list[Any]) -> None:
     series, wrong = to_series("field", list(values), TEXT, "any")
 
@@ -219,7 +220,7 @@ def test_the_type_of_a_field_that_no_contract_knows(name: str, values: list[obje
 
 
 @given(st.lists(anything, min_size=1, max_size=8), st.sampled_from(["field", "seen_at"]))
-@settings(max_examples=150, deadline=None, derandomize=True)
+@settings(max_examples=examples(150), deadline=None, derandomize=True)
 def test_a_type_that_was_found_takes_every_value(values: list[Any], name: str) -> None:
     found = infer_type(name, values)
 
