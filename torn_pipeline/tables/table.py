@@ -11,10 +11,25 @@ from torn_pipeline.config.models import StorageMode
 if TYPE_CHECKING:
     from torn_pipeline.tables.contract import Object, Scalar
 
-__all__ = ["VALID_FROM", "VALID_TO", "Column", "ColumnType", "Path", "Role", "Shape", "StorageMode", "Table", "histories_of"]
+__all__ = [
+    "MISSING_SINCE",
+    "VALID_FROM",
+    "VALID_TO",
+    "Column",
+    "ColumnType",
+    "Path",
+    "Role",
+    "Shape",
+    "StorageMode",
+    "Table",
+    "histories_of",
+]
 
 Path = tuple[str, ...]
 """A JSON path, part by part."""
+
+MISSING_SINCE = "_missing_since"
+"""The column, there from the first such row on, that says since which fetch the API has known nothing of a row; null in others."""
 
 VALID_FROM = "_valid_from"
 VALID_TO = "_valid_to"

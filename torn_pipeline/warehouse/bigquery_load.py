@@ -23,7 +23,7 @@ import polars as pl
 import stamina
 
 from torn_pipeline.errors import PipelineError, WarehouseBusy, WarehouseError
-from torn_pipeline.tables.table import ColumnType, Role, StorageMode, Table
+from torn_pipeline.tables.table import MISSING_SINCE, ColumnType, Role, StorageMode, Table
 from torn_pipeline.warehouse import bigquery_meta as meta
 from torn_pipeline.warehouse.bigquery_history import Histories, closed_too_many, follow
 from torn_pipeline.warehouse.bigquery_service import Aborted, Stale, job_name
@@ -241,6 +241,8 @@ class Writing:
                     live[name].make_room(column, kind)
         for load in self._loads:
             follow(live, load)
+            if load.missing:
+                live[load.missing[0].name].make_room(MISSING_SINCE, ColumnType.TIMESTAMP)
 
     # --- the transaction ------------------------------------------------------------------------------------------
 
@@ -292,6 +294,7 @@ class Writing:
         histories.write(filled)
         windows = [_window_of(one, load) for one in ledger.newer_fetches(load)] if load.mode is StorageMode.REPLACE else []
         settlement.rows(filled, windows, newer_possible=newer)
+        settlement.missing()
         settlement.quarantine(ledger)
         if not load.partial:
             sizes = {name: file.sizes[number] for name, file in self._files.items()}

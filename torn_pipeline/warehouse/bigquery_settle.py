@@ -16,7 +16,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from torn_pipeline.tables.table import ColumnType, StorageMode
+from torn_pipeline.tables.table import MISSING_SINCE, ColumnType, StorageMode
 from torn_pipeline.warehouse import bigquery_meta as meta
 from torn_pipeline.warehouse.bigquery_sql import Values, identifier, key_of, key_of_texts, within
 from torn_pipeline.warehouse.bigquery_staging import LOAD
@@ -167,6 +167,18 @@ class Settlement:
             self._delete(root, [table for table in group if table.name in filled])
             for table in group:
                 self._insert(table)
+
+    def missing(self) -> None:
+        """Say of rows that the API knows nothing of any more since when; a newer fetch may have brought them again."""
+        if self._load.missing is None:
+            return
+        root, key = self._load.missing
+        keys = self._script.values.texts([str(one) for one in self._load.fetch.missing])
+        self._script.run(
+            f"UPDATE {self._table(root)} t SET {MISSING_SINCE} = {self._fetched_at} WHERE t.{MISSING_SINCE} IS NULL "
+            f"AND t._fetched_at < {self._fetched_at} AND CAST(t.{identifier(key)} AS STRING) IN UNNEST({keys})"
+            f"{self._of_account(root)}{self._live[root.name].every('t')}"
+        )
 
     def quarantine(self, ledger: Ledger) -> None:
         """Write the quarantine in place of what is there of the same fetch (of the same values, for a partial load)."""

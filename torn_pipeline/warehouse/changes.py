@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from torn_pipeline.errors import WarehouseError
-from torn_pipeline.tables.table import ColumnType
+from torn_pipeline.tables.table import MISSING_SINCE, ColumnType
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -179,7 +179,7 @@ def _changes(table: Table, live: Shape | None) -> Iterator[Change]:
             yield Change(kind=Kind.ADD, table=table, column=column.name, after=column.type)
         else:
             yield from _column_changes(table, column, there)
-    known = {column.name for column in table.columns}
+    known = {column.name for column in table.columns} | {MISSING_SINCE}
     for name, there in live.columns.items():
         if name not in known:
             yield Change(kind=Kind.DROP, table=table, column=name, before=there.type or there.native)

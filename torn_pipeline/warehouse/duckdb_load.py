@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from torn_pipeline.errors import TooManyClosed, WarehouseError
-from torn_pipeline.tables.table import Role, StorageMode
+from torn_pipeline.tables.table import MISSING_SINCE, ColumnType, Role, StorageMode
 from torn_pipeline.warehouse import duckdb_meta as meta
 from torn_pipeline.warehouse.duckdb_history import Histories
-from torn_pipeline.warehouse.duckdb_schema import accept, ensure
+from torn_pipeline.warehouse.duckdb_schema import accept, add, ensure
 from torn_pipeline.warehouse.duckdb_sql import identifier, qualified, same, temporary, within
 from torn_pipeline.warehouse.protocol import Receipt, TableReceipt, Window
 from torn_pipeline.warehouse.windows import leaves_nothing, refuse_window
@@ -130,11 +130,26 @@ class _Writing:
             self._histories.write(self._roots)
         for root in self._roots:
             self._settle(root)
+        self._mark_missing()
         meta.record_quarantine(self._session, load)
         receipts = {name: self._receipt(name) for name in self._live}
         if not load.partial:
             meta.record_load(self._session, load, {name: (receipt.rows, receipt.bytes) for name, receipt in receipts.items()})
         return Receipt(tables=receipts, kept_newer=self._kept_newer)
+
+    def _mark_missing(self) -> None:
+        """Say of rows that the API knows nothing of any more since when; a newer fetch may have brought them again."""
+        if self._load.missing is None:
+            return
+        root, key = self._load.missing
+        if MISSING_SINCE not in self._live[root.name].columns:
+            add(self._session, self._live[root.name], MISSING_SINCE, ColumnType.TIMESTAMP, self._load.run_id)
+        fetch, own = self._load.fetch, "_account = ? AND " if "_account" in root.root_key else ""
+        self._session.run(
+            f"UPDATE {qualified(root.name)} SET {MISSING_SINCE} = ? WHERE {own}{MISSING_SINCE} IS NULL AND _fetched_at < ? "
+            f"AND list_contains(?, {identifier(key)})",
+            [fetch.fetched_at, *([fetch.account] if own else []), fetch.fetched_at, list(fetch.missing)],
+        )
 
     def take_back(self) -> None:
         """Remove the rows that were inserted; of a fetch that had left none before."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
-from torn_pipeline.tables.table import histories_of
+from torn_pipeline.tables.table import Role, StorageMode, histories_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from torn_pipeline.landing.fetch import Fetch
     from torn_pipeline.tables.contract import Reference
-    from torn_pipeline.tables.table import StorageMode, Table
+    from torn_pipeline.tables.table import Table
     from torn_pipeline.warehouse.changes import Change, Shape
 
 __all__ = [
@@ -112,6 +112,17 @@ class Load:
         """The part of the slice that the fetch asked for; ``None`` where that is all of it."""
         after, until = self.fetch.window_from, self.fetch.window_to
         return None if after is None and until is None else Window(column=self.window_column, after=after, until=until)
+
+    @property
+    def missing(self) -> tuple[Table, str] | None:
+        """The root table in which rows are marked whose keys are ``fetch.missing``, and its key's column; ``None`` where none are.
+
+        Only where rows stay that no longer come: in the mode ``upsert``.
+        """
+        if not self.fetch.missing or self.mode is not StorageMode.UPSERT:
+            return None
+        root = self.tables[0]
+        return root, next(name for name in root.root_key if root.column(name).role is Role.OWN)
 
     @property
     def histories(self) -> tuple[Table, ...]:

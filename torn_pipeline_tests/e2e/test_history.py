@@ -337,3 +337,15 @@ def test_what_was_looked_up_is_there_after_a_replay(harness: Harness, tmp_path: 
     other = steps.open_pipeline(replace(harness.settings, warehouse=f"duckdb:///{tmp_path}/again.duckdb"))
     assert all(not isinstance(outcome, Exception) for _, outcome in steps.replay(other, ["faction_crimes_open"]))
     assert sorted(other.warehouse.read("faction_crimes", columns=["id", "status"]).rows()) == wanted
+
+
+def test_an_open_crime_that_the_api_knows_no_more_is_marked(harness: Harness) -> None:
+    harness.run("faction_crimes_open")
+    crime = next(crime for crime in harness.world.faction(FACTION).crimes if crime["status"] == "Recruiting")
+    with harness.world.lock:
+        harness.world.faction(FACTION).crimes.remove(crime)
+    harness.world.advance(31)  # the API's cache is older then
+    assert not harness.run("faction_crimes_open").error
+    marked = {row["id"]: row["_missing_since"] for row in harness.pipeline.warehouse.read("faction_crimes").to_dicts()}
+    assert marked[crime["id"]] is not None
+    assert [thing for thing, since in marked.items() if since] == [crime["id"]]
