@@ -113,7 +113,9 @@ def test_accounts_of_one_person_are_refused_also_when_only_the_api_knows(console
 
 def test_the_calls_that_fetches_took_are_what_the_budget_counts(console: Console) -> None:
     rewrite(console, defaults={"rate_limit": 1, "timeout": "PT10S"})
+    console.environment["TORN_RATE_WINDOW"] = "0.1"  # the key is asked about too
     assert console("fetch", "faction_crimes", "--account", "default").status == 0
+    del console.environment["TORN_RATE_WINDOW"]
     planned = console("plan")
     assert planned.status == 0
     assert planned.row("default", "faction_crimes")[2:5] == ["PT15M", "1.0", "seen"]
