@@ -12,7 +12,6 @@ import importlib
 import inspect
 import pkgutil
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -29,6 +28,7 @@ from torn_pipeline_tests.conformance import test_warehouse_snapshots as snapshot
 from torn_pipeline_tests.conformance import test_warehouse_tables as tables
 from torn_pipeline_tests.conformance import test_warehouse_values as values
 from torn_pipeline_tests.conformance import test_warehouse_windows as windows
+from torn_pipeline_tests.conformance.mutations import Mutation, is_caught, nothing, of, replace_function
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -36,31 +36,6 @@ if TYPE_CHECKING:
 
 APPEND, REPLACE, UPSERT = StorageMode.APPEND, StorageMode.REPLACE, StorageMode.UPSERT
 BEHAVIOURS = 60
-
-
-@dataclass(frozen=True)
-class Mutation:
-    """A mistake, by name, and the behaviour that it breaks, with the arguments that the behaviour takes besides the warehouse.
-
-    With ``sql`` every statement that matches gets ``instead`` in the place of the match, or is left out when that is
-    ``None``. With ``function`` (its owner and its name) that function is replaced by ``instead``, a value or a function.
-    """
-
-    name: str
-    behaviour: Callable[..., None]
-    given: tuple[Any, ...] = ()
-    sql: str = ""
-    instead: Any = None
-    function: tuple[Any, str] | None = None
-
-
-def nothing(*_: Any, **__: Any) -> None:  # noqa: ANN401 - it takes what the function takes
-    """What a function that was forgotten does."""
-
-
-def of(result: Any) -> Callable[..., Any]:  # noqa: ANN401 - as above
-    """A function that always answers the same."""
-    return lambda *_, **__: result
 
 
 ROOT, CHILD = r'warehouse\.torn\."things"', r'warehouse\.torn\."things_parts"'
@@ -483,19 +458,9 @@ MUTATIONS = (
 
 def mutate(mutation: Mutation, patch: pytest.MonkeyPatch) -> Callable[[], bool]:
     """Make the mistake; the result tells whether it was reached."""
-    reached: list[bool] = []
     if mutation.function is not None:
-        owner, name = mutation.function
-        if not callable(mutation.instead):
-            patch.setattr(owner, name, mutation.instead)
-            return lambda: True
-
-        def called(*given: Any, **named: Any) -> Any:  # noqa: ANN401 - handed on as they are
-            reached.append(True)
-            return mutation.instead(*given, **named)
-
-        patch.setattr(owner, name, called)
-        return lambda: bool(reached)
+        return replace_function(mutation, patch)
+    reached: list[bool] = []
 
     def mutated(run: Callable[..., Any]) -> Callable[..., Any]:
         def call(self: Session, sql: str, values: Any = (), **rest: Any) -> Any:  # noqa: ANN401 - handed on as they are
@@ -517,14 +482,9 @@ def mutate(mutation: Mutation, patch: pytest.MonkeyPatch) -> Callable[[], bool]:
 @pytest.mark.parametrize("mutation", MUTATIONS, ids=lambda mutation: mutation.name)
 def test_a_mistake_is_caught(mutation: Mutation, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     warehouse: Any = warehouse_from_url(f"duckdb:///{tmp_path}/warehouse.duckdb", tmp_path)
-    wanted = [name for name in inspect.signature(mutation.behaviour).parameters if name == "monkeypatch"]
     with monkeypatch.context() as patch:
         was_reached = mutate(mutation, patch)
-        caught = ""
-        try:
-            mutation.behaviour(warehouse, *mutation.given, *(patch for _ in wanted))
-        except (Exception, pytest.fail.Exception) as error:  # noqa: BLE001 - whatever a behaviour fails with
-            caught = repr(error)
+        caught = is_caught(mutation, warehouse, patch)
     assert caught, f"{mutation.behaviour.__name__} does not notice that {mutation.name}"
     assert was_reached(), f"the mutation {mutation.name!r} touches nothing any more"
 
