@@ -231,8 +231,9 @@ def _describe(service: Service, work: Writing, tables: Iterable[Table]) -> None:
 
 
 def _check_loss(service: Service, one: _Reshape) -> None:
-    """Refuse casts by which a value would not be the same any more."""
-    conditions = {name: _differs(name, one.live.columns[name], kind) for name, kind in one.casts.items()}
+    """Refuse casts by which a value would not be the same any more; as text every value is."""
+    checked = {name: kind for name, kind in one.casts.items() if kind is not ColumnType.TEXT}
+    conditions = {name: _differs(name, one.live.columns[name], kind) for name, kind in checked.items()}
     if not conditions:
         return
     counts = [
@@ -250,12 +251,12 @@ def _differs(column: str, before: ColumnType | str, after: ColumnType) -> str:
     """The condition that a value is not the same as another type."""
     value = identifier(column)
     cast = f"SAFE_CAST({value} AS {SQL_TYPES[after]})"
-    differs = {
+    not_back: dict[tuple[str, str], str] = {
         (ColumnType.INTEGER, ColumnType.FLOAT): f"SAFE_CAST({cast} AS INT64) IS NULL OR SAFE_CAST({cast} AS INT64) <> {value}",
         (ColumnType.FLOAT, ColumnType.INTEGER): f"CAST({cast} AS FLOAT64) <> {value}",
         (ColumnType.TEXT, ColumnType.INTEGER): f"CAST({cast} AS STRING) <> {value}",
-    }.get((ColumnType(before), after), "FALSE")
-    return f"{value} IS NOT NULL AND ({cast} IS NULL OR {differs})"
+    }
+    return f"{value} IS NOT NULL AND ({cast} IS NULL OR {not_back.get((before, after), 'FALSE')})"
 
 
 def _cast(value: str, before: ColumnType | str, after: ColumnType) -> str:

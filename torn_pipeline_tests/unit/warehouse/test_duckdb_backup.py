@@ -84,12 +84,6 @@ def test_other_files_of_the_folder_are_left_alone(warehouse: DuckDBWarehouse, tm
     assert all(path.exists() for path in strange)
 
 
-def test_nothing_to_back_up_says_so(warehouse: DuckDBWarehouse) -> None:
-    with pytest.raises(WarehouseError, match="nothing was loaded into"):
-        warehouse.backup(keep=3)
-    assert warehouse.backups() == []
-
-
 def test_a_file_that_is_no_database_is_not_backed_up(warehouse: DuckDBWarehouse) -> None:
     warehouse.path.write_bytes(b"hello" * 5000)
     with pytest.raises(WarehouseError, match="is not a DuckDB database"):
@@ -144,27 +138,6 @@ def test_a_backup_waits_for_a_load_and_no_longer_than_told(warehouse: DuckDBWare
 
 
 # --- the way back --------------------------------------------------------------------------------------------
-
-
-def test_a_restored_file_has_the_rows_of_the_backup_and_what_was_there_is_a_backup(warehouse: DuckDBWarehouse) -> None:
-    fill(warehouse)
-    first = warehouse.backup(keep=3)
-    at_first = contents(warehouse)
-    fill(warehouse, 2)
-    at_second = contents(warehouse)
-    second = warehouse.restore(first, keep=3)
-    assert second is not None
-    assert contents(warehouse) == at_first
-    assert warehouse.backups() == [first, second]
-    warehouse.restore(second, keep=3)
-    assert contents(warehouse) == at_second
-
-
-def test_the_backup_that_is_restored_stays_however_few_are_kept(warehouse: DuckDBWarehouse) -> None:
-    fill(warehouse)
-    first = warehouse.backup(keep=1)
-    second = warehouse.restore(first, keep=1)
-    assert warehouse.backups() == [first, second]
 
 
 def test_a_file_that_is_gone_is_restored(warehouse: DuckDBWarehouse) -> None:
