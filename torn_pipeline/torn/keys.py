@@ -34,7 +34,6 @@ CUSTOM = "Custom"
 _ASK_AGAIN_SECONDS = 3600.0
 _DAY_SECONDS = 86_400.0
 _REMEMBERED_SECONDS = 1.0  # what another process learns of a key is known here no later
-_BY_LEVEL = "its level"
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,10 +230,12 @@ class Keyring:
             return ""
         level = known.info.level
         if level in LEVELS and self._needs in LEVELS and LEVELS.index(level) < LEVELS.index(self._needs):
-            return f"{_BY_LEVEL} is {level}, and {path} needs {self._needs}"
-        section, *_, selection = path.strip("/").split("/")
-        if level == CUSTOM and section in known.info.selections and selection not in known.info.selections[section]:
-            return f"{_BY_LEVEL} is {CUSTOM} without {selection} of {section}, and {path} needs that, or the level {self._needs}"
+            return f"its level is {level}, and {path} needs {self._needs}"
+        parts = path.strip("/").split("/")
+        section, selection = parts[0], parts[-1]
+        open_to_it = {name.lower() for name in known.info.selections.get(section, ())}
+        if level == CUSTOM and section in known.info.selections and selection.lower() not in open_to_it:
+            return f"its level is {CUSTOM} without {selection} of {section}, and {path} needs that, or the level {self._needs}"
         return ""
 
 
