@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from torn_pipeline.tables.table import StorageMode
 from torn_pipeline_tests.conformance.warehouse_loads import MODES, OPENERS, THINGS, Things, contents, fetch, load
+from torn_pipeline_tests.emulator import EXHAUSTIVE
 
 if TYPE_CHECKING:
     from torn_pipeline.warehouse import Warehouse
@@ -65,7 +66,7 @@ ops = st.tuples(
 )
 
 
-EXAMPLES = {"bigquery": 8, "duckdb": 25}
+EXAMPLES = {"bigquery": 20 if EXHAUSTIVE else 5, "duckdb": 25}
 """How many sequences are tried; a load into BigQuery's emulator takes a second."""
 
 
