@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 import dagster as dg
 
-from torn_pipeline.assets import endpoint_assets
-from torn_pipeline.automation import endpoint_job, endpoint_schedule
+from torn_pipeline.assets import endpoint_assets, keys_asset
+from torn_pipeline.automation import endpoint_job, endpoint_schedule, keys_job, keys_schedule
 from torn_pipeline.config import load_config
 from torn_pipeline.plan import plan_of
 from torn_pipeline.resources import WarehouseIOManager, pipeline_resource
@@ -36,11 +36,12 @@ def build_defs(settings: Settings | None = None, *, overrides: Sequence[str] = (
     warehouse = _kind(known.warehouse)
     plans = [plan_of(endpoint, config) for endpoint in config.endpoints]
     jobs = {plan.endpoint.name: endpoint_job(plan) for plan in plans}
+    of_keys = keys_job()
     pipeline = pipeline_resource(settings, overrides)
     return dg.Definitions(
-        assets=[asset for sharing in _by_table(plans) for asset in endpoint_assets(sharing, warehouse)],
-        jobs=list(jobs.values()),
-        schedules=[endpoint_schedule(plan, jobs[plan.endpoint.name]) for plan in plans if plan.endpoint.enabled],
+        assets=[*(asset for sharing in _by_table(plans) for asset in endpoint_assets(sharing, warehouse)), keys_asset],
+        jobs=[*jobs.values(), of_keys],
+        schedules=[*(endpoint_schedule(plan, jobs[plan.endpoint.name]) for plan in plans if plan.endpoint.enabled), keys_schedule(of_keys)],
         resources={"pipeline": pipeline, "warehouse": WarehouseIOManager(pipeline)},
         executor=dg.in_process_executor,
     )

@@ -4,6 +4,6 @@ Here belongs when work is started and what happens when it fails. Not here: the 
 ``definitions`` may import it.
 """
 
-from torn_pipeline.automation.jobs import endpoint_job, endpoint_schedule
+from torn_pipeline.automation.jobs import endpoint_job, endpoint_schedule, keys_job, keys_schedule
 
-__all__ = ["endpoint_job", "endpoint_schedule"]
+__all__ = ["endpoint_job", "endpoint_schedule", "keys_job", "keys_schedule"]

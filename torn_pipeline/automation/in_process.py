@@ -9,18 +9,18 @@ from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
-from torn_pipeline.assets import FULL, partition_key, raw_key, table_key
+from torn_pipeline.assets import FULL, KEYS, partition_key, raw_key, table_key
 from torn_pipeline.errors import ConfigError
 from torn_pipeline.ops.summary import AssetOutcome, Checks, RunOutcome
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
     from datetime import date
     from pathlib import Path
 
     from torn_pipeline.plan import EndpointPlan
 
-__all__ = ["dagster_instance", "run_endpoint"]
+__all__ = ["dagster_instance", "run_endpoint", "run_keys"]
 
 _NEW_INSTANCE = "telemetry: {enabled: false}\nnux: {enabled: false}\nconcurrency: {runs: {max_concurrent_runs: 4}}\n"
 _QUIET, _LOUD = "CRITICAL", "DEBUG"
@@ -64,26 +64,41 @@ def run_endpoint(
     Of an endpoint with a history it is for a day (UTC), today unless given, or with ``full`` for all that the API has.
     ``verbose`` lets Dagster log to stderr, tracebacks included.
     """
-    result = definitions.resolve_job_def(plan.endpoint.name).execute_in_process(
+    name = plan.endpoint.name
+    result = definitions.resolve_job_def(name).execute_in_process(
         instance=instance,
         partition_key=partition_key(plan, account, day or datetime.now(UTC).date()),
         tags={FULL: "true"} if full else None,
         raise_on_error=False,
-        run_config={"loggers": {"console": {"config": {"log_level": _LOUD if verbose else _QUIET}}}},
+        run_config=_logging(verbose=verbose),
     )
+    return _outcome(name, account, [raw_key(name), *(table_key(table.name) for table in plan.all_tables)], result)
+
+
+def run_keys(definitions: dg.Definitions, instance: dg.DagsterInstance, *, verbose: bool = False) -> RunOutcome:
+    """Run the job that looks after the keys; a failure is told in the outcome."""
+    job = definitions.resolve_job_def("ops_keys")
+    result = job.execute_in_process(instance=instance, raise_on_error=False, run_config=_logging(verbose=verbose))
+    return _outcome("ops_keys", "", [KEYS], result)
+
+
+def _logging(*, verbose: bool) -> dict[str, Any]:
+    return {"loggers": {"console": {"config": {"log_level": _LOUD if verbose else _QUIET}}}}
+
+
+def _outcome(name: str, account: str, keys: Sequence[dg.AssetKey], result: dg.ExecuteInProcessResult) -> RunOutcome:
     return RunOutcome(
-        endpoint=plan.endpoint.name,
+        endpoint=name,
         account=account,
         run_id=result.run_id,
-        assets=tuple(_assets(plan, result)),
+        assets=tuple(_assets(keys, result)),
         error="" if result.success else _error(result),
     )
 
 
-def _assets(plan: EndpointPlan, result: dg.ExecuteInProcessResult) -> Iterator[AssetOutcome]:
+def _assets(keys: Sequence[dg.AssetKey], result: dg.ExecuteInProcessResult) -> Iterator[AssetOutcome]:
     said = {event.asset_key: event.materialization.metadata for event in result.get_asset_materialization_events()}
     seconds = _seconds(result)
-    keys = [raw_key(plan.endpoint.name), *(table_key(table.name) for table in plan.all_tables)]
     for key in keys:
         metadata = said.get(key, {})
         yield AssetOutcome(

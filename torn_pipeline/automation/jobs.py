@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import dagster as dg
 
-from torn_pipeline.assets import partition_key, raw_key, table_key
+from torn_pipeline.assets import KEYS, partition_key, raw_key, table_key
 from torn_pipeline.errors import Transient
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from torn_pipeline.plan import EndpointPlan
 
-__all__ = ["endpoint_job", "endpoint_schedule"]
+__all__ = ["endpoint_job", "endpoint_schedule", "keys_job", "keys_schedule"]
 
 _RUN_RETRIES = "1"  # of a scheduled run, after the client's own retries: the next tick is never far
 _RETRY_TAG = "dagster/retry_on_asset_or_op_failure"
@@ -40,6 +40,28 @@ def endpoint_job(plan: EndpointPlan) -> UnresolvedAssetJobDefinition:
         executor_def=dg.in_process_executor,
         hooks={no_retry_when_permanent},
         tags={"endpoint": plan.endpoint.name},
+    )
+
+
+def keys_job() -> UnresolvedAssetJobDefinition:
+    """The job that looks after the keys."""
+    return dg.define_asset_job(
+        name="ops_keys",
+        description="Asks the API what it says of each key.",
+        selection=dg.AssetSelection.assets(KEYS),
+        executor_def=dg.in_process_executor,
+        hooks={no_retry_when_permanent},
+    )
+
+
+def keys_schedule(job: UnresolvedAssetJobDefinition) -> dg.ScheduleDefinition:
+    """Every six hours, between the schedules of the endpoints."""
+    return dg.ScheduleDefinition(
+        name="ops_keys_schedule",
+        job=job,
+        cron_schedule="7 */6 * * *",
+        execution_timezone="UTC",
+        default_status=dg.DefaultScheduleStatus.RUNNING,
     )
 
 

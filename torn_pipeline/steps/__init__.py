@@ -7,6 +7,7 @@ import it, and do so when a step runs: it loads all that a step needs.
 """
 
 from torn_pipeline.steps.accounts import refuse_renamed, rename_account
+from torn_pipeline.steps.asking import key_states
 from torn_pipeline.steps.backing import back_up, backups, restore
 from torn_pipeline.steps.context import Pipeline, open_pipeline
 from torn_pipeline.steps.fetching import fetch, land_file, read_file
@@ -20,9 +21,11 @@ from torn_pipeline.steps.shaping import apply_changes, roll_back, schema_changes
 from torn_pipeline.steps.states import EndpointState, states, stored_columns
 from torn_pipeline.steps.windows import asked_spans, complete, due, fetch_new, fetch_span, fill, missing, pending, refuse_without_windows
 from torn_pipeline.torn import Rank, days_of
+from torn_pipeline.torn.keys import KeyState
 
 __all__ = [
     "EndpointState",
+    "KeyState",
     "Outcome",
     "Pipeline",
     "Rank",
@@ -43,6 +46,7 @@ __all__ = [
     "fetch_span",
     "fill",
     "ids_due",
+    "key_states",
     "land_file",
     "landed_fetches",
     "latest_fetch",

@@ -6,6 +6,7 @@ import json
 from contextlib import contextmanager
 from copy import deepcopy
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,6 +15,7 @@ import dagster as dg
 import yaml
 
 from torn_pipeline import steps
+from torn_pipeline.assets import partition_key
 from torn_pipeline.definitions import build_defs
 from torn_pipeline.settings import Settings
 from torn_pipeline.simulator import Simulator, Size, World
@@ -91,10 +93,13 @@ class Platform:
         return steps.open_pipeline(self.settings)
 
     def run(self, endpoint: str, account: str = "default", **options: Any) -> dg.ExecuteInProcessResult:  # noqa: ANN401 - Dagster's own options
-        """Run the job of an endpoint for an account; a failure is in the result."""
-        job = self.defs.resolve_job_def(endpoint)
-        partition = None if job.partitions_def is None else account
+        """Run the job of an endpoint for an account, today; a failure is in the result."""
+        job, partition = self.defs.resolve_job_def(endpoint), self.partition(endpoint, account)
         return job.execute_in_process(instance=self.instance, partition_key=partition, raise_on_error=False, **options)
+
+    def partition(self, endpoint: str, account: str = "default") -> str | None:
+        """The partition of an endpoint for an account, today."""
+        return partition_key(self.pipeline.plan(endpoint), account, datetime.now(UTC).date())
 
     def tags(self, result: dg.ExecuteInProcessResult) -> Mapping[str, str]:
         """The tags of a run, as they stand now."""

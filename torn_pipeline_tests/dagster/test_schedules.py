@@ -10,6 +10,7 @@ import pytest
 
 from torn_pipeline.definitions import build_defs
 from torn_pipeline.settings import Settings
+from torn_pipeline.simulator import KeyDies
 from torn_pipeline_tests.dagster.graph import schedules
 from torn_pipeline_tests.dagster.running import ENDPOINTS, Platform, write_config
 
@@ -60,9 +61,9 @@ def test_a_changed_frequency_changes_no_other_schedule(platform: Platform) -> No
 
 
 def test_each_endpoint_has_a_schedule_that_is_on(platform: Platform) -> None:
-    assert [schedule.name for schedule in schedules(platform.defs)] == sorted(f"{name}_schedule" for name in ENDPOINTS)
+    assert [schedule.name for schedule in schedules(platform.defs)] == sorted(f"{name}_schedule" for name in (*ENDPOINTS, "ops_keys"))
     assert {schedule.default_status for schedule in schedules(platform.defs)} == {dg.DefaultScheduleStatus.RUNNING}
-    assert [schedule.job_name for schedule in schedules(platform.defs)] == sorted(ENDPOINTS)
+    assert [schedule.job_name for schedule in schedules(platform.defs)] == sorted((*ENDPOINTS, "ops_keys"))
 
 
 def test_a_tick_asks_for_a_run_an_account(platform: Platform) -> None:
@@ -96,7 +97,7 @@ def test_a_disabled_endpoint_has_no_schedule_but_keeps_its_tables(platform: Plat
     platform.reload(faction_basic={"enabled": False})
 
     assert "faction_basic_schedule" not in {schedule.name for schedule in schedules(platform.defs)}
-    assert len(schedules(platform.defs)) == len(ENDPOINTS) - 1
+    assert len(schedules(platform.defs)) == len(ENDPOINTS)  # the keys have one too
     assert platform.run("faction_basic").success
 
 
@@ -107,3 +108,20 @@ def test_a_run_that_a_tick_asks_for_can_be_run(platform: Platform) -> None:
 
     assert result.success
     assert {row["_account"] for row in platform.rows("faction_members")} == {"second"}
+
+
+def test_keys_are_looked_after(platform: Platform) -> None:
+    """The asset tells the state of each key, never the key, and fails its check when one cannot be used."""
+    job = platform.defs.resolve_job_def("ops_keys")
+    assert job.execute_in_process(instance=platform.instance).success
+    dead = next(iter(platform.world.keys))
+    platform.simulator.faults.append(KeyDies(key=dead, code=2))
+    result = job.execute_in_process(instance=platform.instance)
+    (check,) = result.get_asset_check_evaluations()
+    assert not check.passed
+    assert "key 1 of TORN_API_KEY of account default: " in (check.description or "")
+    (event,) = result.get_asset_materialization_events()
+    table = event.materialization.metadata["keys"]
+    assert isinstance(table, dg.TableMetadataValue)
+    assert [record.data["account"] for record in table.records] == ["default", "second"]
+    assert not any(key in str(table) for key in platform.world.keys)
