@@ -19,6 +19,7 @@ from torn_pipeline.simulator.faults import ERRORS, error_body
 from torn_pipeline.simulator.limits import CallLimit, Gate, ReadLimit
 from torn_pipeline.simulator.selections import TORN, Selection
 from torn_pipeline.simulator.shapes import DEFAULT_SHAPE, check_shape, reshape
+from torn_pipeline.simulator.user_selections import USER
 from torn_pipeline.simulator.world import ACCESS_LEVELS
 
 if TYPE_CHECKING:
@@ -187,7 +188,7 @@ def _words(body: Mapping[str, Any]) -> str:
 def _key_info(asked: Asked) -> dict[str, Any]:
     key = asked.key
     level = ACCESS_LEVELS.index(key.access) + 1
-    sections = {name: _open_to(key, SECTIONS.get(name, {})) for name in ("company", "market", "property", "user", "racing", "forum")}
+    sections = {name: _open_to(key, {}) for name in ("company", "market", "property", "racing", "forum")}
     sections |= {name: _open_to(key, selections) for name, selections in SECTIONS.items()}
     return {
         "info": {
@@ -213,4 +214,5 @@ SECTIONS: Mapping[str, Mapping[str, Selection]] = {
     "faction": FACTION,
     "key": {"info": Selection(body=_key_info, named="nothing", cached=False)},
     "torn": TORN,
+    "user": USER,
 }

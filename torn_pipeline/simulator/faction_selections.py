@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from torn_pipeline.simulator.asking import Asked
     from torn_pipeline.simulator.world import Faction
 
-__all__ = ["FACTION"]
+__all__ = ["FACTION", "shown_status"]
 
 Json = dict[str, Any]
 
@@ -48,6 +48,7 @@ NEWS = (
 )
 NEWS_OF_LIMITED_ACCESS = frozenset({"attack", "depositFunds", "giveFunds"})
 TAG = re.compile(r"</?[A-Za-z][^>]*>")
+FILTERS = ("incoming", "outgoing", "idFilter")
 SIMPLE_ATTACK = ("id", "code", "started", "ended", "result", "respect_gain", "respect_loss")
 
 
@@ -87,11 +88,16 @@ def _member(member: Json, asked: Asked, *, strip: bool) -> Json:
         new = {**new, "revive_setting": "Unknown"}
     if not asked.own:
         new = {**new, "is_in_oc": False}
-    status = member["status"]
-    if strip and "<" in f"{status['description']}{status['details']}":
-        details = status["details"] and TAG.sub("", status["details"])
-        new = {**new, "status": {**status, "description": TAG.sub("", status["description"]), "details": details}}
-    return new
+    status = shown_status(member["status"], strip=strip)
+    return new if status is member["status"] else {**new, "status": status}
+
+
+def shown_status(status: Json, *, strip: bool) -> Json:
+    """A member's status, the same object unless tags have to go."""
+    if not strip or "<" not in f"{status['description']}{status['details']}":
+        return status
+    details = status["details"] and TAG.sub("", status["details"])
+    return {**status, "description": TAG.sub("", status["description"]), "details": details}
 
 
 def _basic(asked: Asked) -> Json:
@@ -126,7 +132,7 @@ def _attacksfull(asked: Asked) -> Json:
 
 def _chosen_attacks(asked: Asked) -> tuple[list[Json], str]:
     """The attacks that pass the filters, and the field that the window goes by."""
-    filters = choices(asked.query, "filters", ("incoming", "outgoing", "idFilter"))
+    filters = choices(asked.query, "filters", FILTERS)
     directions = set(filters) - {"idFilter"}
     attacks = asked.faction.attacks
     if len(directions) == 1:
@@ -188,8 +194,8 @@ def _wars(asked: Asked) -> Json:
 
 
 def _rankedwars(asked: Asked) -> Json:
-    within = is_within(asked)
-    rows = [war for war in asked.world.ranked_wars if asked.faction.id in {side["id"] for side in war["factions"]} and within(war["start"])]
+    within, faction_id = is_within(asked), asked.faction.id
+    rows = [war for war in asked.world.ranked_wars if faction_id in {side["id"] for side in war["factions"]} and within(war["start"])]
     rows.sort(key=lambda war: (war["start"], war["id"]), reverse=newest_first(asked))
     return offset_page("rankedwars", rows, asked)
 
@@ -199,6 +205,71 @@ def _ranked_war_report(asked: Asked) -> Json:
         return {"rankedwarreport": asked.world.ranked_war_report(asked.things[0])}
     except KeyError:
         raise Refused(Code.WRONG_ID) from None
+
+
+def _raids(asked: Asked) -> Json:
+    faction_id = asked.faction.id
+    rows = [raid for raid in asked.world.raids if faction_id in {raid["aggressor"]["id"], raid["defender"]["id"]}]
+    return window_page("raids", rows, asked, "start", usual=20)
+
+
+def _raid_report(asked: Asked) -> Json:
+    try:
+        return {"raidreport": [asked.world.raid_report(asked.things[0])]}
+    except KeyError:
+        raise Refused(Code.WRONG_ID) from None
+
+
+def _territorywars(asked: Asked) -> Json:
+    faction_id = asked.faction.id
+    wars = [war for war in asked.world.territory_wars if faction_id in {side["id"] for side in war["factions"]}]
+    # This list is without links.
+    return {"territorywars": window_page("territorywars", wars, asked, "start")["territorywars"]}
+
+
+def _territory_war_report(asked: Asked) -> Json:
+    try:
+        return {"territorywarreport": [asked.world.territory_war_report(asked.things[0])]}
+    except KeyError:
+        raise Refused(Code.WRONG_ID) from None
+
+
+# --- revives ---------------------------------------------------------------------------------------------------
+
+
+def _revives(asked: Asked) -> Json:
+    strip = flag(asked.query, "striptags", "true")
+    page = _revives_page(asked)
+    return {**page, "revives": [_stripped(revive) for revive in page["revives"]]} if strip else page
+
+
+def _revives_full(asked: Asked) -> Json:
+    strip = flag(asked.query, "striptags", "true")
+    page = _revives_page(asked, most=1_000)
+    return {**page, "revives": [_simple_revive(_stripped(revive) if strip else revive) for revive in page["revives"]]}
+
+
+def _revives_page(asked: Asked, most: int = 100) -> Json:
+    filters = choices(asked.query, "filters", FILTERS)
+    sides = {side for side, direction in (("reviver", "outgoing"), ("target", "incoming")) if direction in filters}
+    rows = asked.faction.revives
+    if len(sides) == 1:
+        (side,) = sides
+        rows = [revive for revive in rows if (revive[side]["faction"] or {}).get("id") == asked.faction.id]
+    return window_page("revives", rows, asked, "id" if "idFilter" in filters else "timestamp", most=most)
+
+
+def _stripped(revive: Json) -> Json:
+    target = revive["target"]
+    return {**revive, "target": {**target, "hospital_reason": TAG.sub("", target["hospital_reason"])}}
+
+
+def _simple_revive(revive: Json) -> Json:
+    reviver, target = revive["reviver"], dict(revive["target"])
+    del target["name"]
+    faction = target.pop("faction")
+    target = {"id": target.pop("id"), "faction_id": faction and faction["id"], **target}
+    return {**revive, "reviver": {"id": reviver["id"], "faction_id": reviver["faction"] and reviver["faction"]["id"]}, "target": target}
 
 
 # --- news, and about the section itself ------------------------------------------------------------------------
@@ -239,8 +310,14 @@ FACTION: Mapping[str, Selection] = {
     "members": Selection(body=_members),
     "news": Selection(body=_news, access="Minimal", private=True),
     "positions": Selection(body=_positions, access="Minimal", private=True),
+    "raidreport": Selection(body=_raid_report, named="thing", must_name=True),
+    "raids": Selection(body=_raids),
     "rankedwarreport": Selection(body=_ranked_war_report, named="thing", must_name=True),
     "rankedwars": Selection(body=_rankedwars),
+    "revives": Selection(body=_revives, access="Limited", private=True),
+    "revivesFull": Selection(body=_revives_full, access="Limited", private=True),
+    "territorywarreport": Selection(body=_territory_war_report, named="thing", must_name=True),
+    "territorywars": Selection(body=_territorywars),
     "timestamp": Selection(body=_timestamp, cached=False),
     "wars": Selection(body=_wars),
 }

@@ -10,17 +10,20 @@ from torn_pipeline.simulator.chains import BONUSES
 from torn_pipeline.simulator.texts import user_link
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping, Sequence
 
     from torn_pipeline.simulator.chains import Chains
+    from torn_pipeline.simulator.chance import Chance
     from torn_pipeline.simulator.people import Person
+    from torn_pipeline.simulator.raids import Raids
     from torn_pipeline.simulator.scene import Scene
-    from torn_pipeline.simulator.state import Faction, Rival
+    from torn_pipeline.simulator.state import Faction, Rival, User
     from torn_pipeline.simulator.wars import War, Wars
 
-__all__ = ["RESULTS", "SUCCESSES", "Fighter", "Fights"]
+__all__ = ["RESULTS", "SUCCESSES", "Fighter", "Fights", "somebody"]
 
 FIRST_ATTACK_ID = 310_000_000
+FROM_A_RIVAL = 0.6
 SUCCESSES = ("Attacked", "Mugged", "Hospitalized")
 # Weights here are cumulative, which is what makes them cheap to draw from.
 SUCCESS_WEIGHTS, WAR_WEIGHTS = (35, 60, 100), (8, 12, 100)
@@ -67,17 +70,37 @@ class Fighter(NamedTuple):
         return {"id": self.id, "name": self.name, "level": self.level, "faction": faction}
 
 
-class Fights:
-    """Makes attacks happen. ``is_past`` while a new world's past is made: then members stay as they are."""
+def somebody(chance: Chance, strangers: Sequence[User], rivals: Mapping[int, Rival]) -> Fighter:
+    """Somebody outside the world's own factions, of a rival or of none."""
+    user = chance.choice(strangers)
+    if chance.yes(FROM_A_RIVAL):
+        user = chance.choice(chance.choice(list(rivals.values())).members)
+    return Fighter(user.id, user.name, user.level, None if user.faction is None else rivals[user.faction])
 
-    def __init__(self, scene: Scene, chains: Chains, wars: Wars) -> None:
+
+class Fights:
+    """Makes attacks happen. ``is_past`` while a new world's past is made: then members stay as they are.
+
+    ``on_hospital`` is called with who has to go to hospital until when and why, ``on_past_hospital`` with who had to and why.
+    """
+
+    def __init__(self, scene: Scene, chains: Chains, wars: Wars, raids: Raids) -> None:
         self.is_past = False
         self.on_hospital: Callable[[Person, int, str], None]
+        self.on_past_hospital: Callable[[Person, str], None]
         self._agenda, self._factions, _, self._reporter, self._chance = scene
         self._chains = chains
         self._wars = wars
+        self._raids = raids
         self._next_id = FIRST_ATTACK_ID
         self._last_start = 0
+
+    def able(self, faction: Faction) -> list[Person]:
+        """Members who can fight now; in the past, those who were there then."""
+        now = self._agenda.now
+        if self.is_past:
+            return [person for person in faction.people.values() if person.joined_at <= now <= person.seen_until]
+        return [person for person in faction.people.values() if person.visits and person.state == "Okay"]
 
     def fight(
         self, attacker: Fighter, defender: Fighter, result: str | None = None, *, retaliation: bool = False, overseas: bool = False
@@ -91,6 +114,9 @@ class Fights:
         if war is not None:
             row["is_ranked_war"] = True
             modifiers["war"] = 2
+        raid = self._raids.between(attacker.faction_id, defender.faction_id)
+        if raid is not None:
+            row["is_raid"] = True
         if retaliation:
             modifiers["retaliation"] = 1.5
         if overseas:
@@ -99,6 +125,8 @@ class Fights:
             row["respect_gain"] = self._respect(defender.level, chain, modifiers)
             row["respect_loss"] = round(row["respect_gain"] / 4, 2) if defender.faction is not None else 0
         self._record(attacker, defender, row)
+        if raid is not None and attacker.faction is not None and result in SUCCESSES:
+            self._raids.score(raid, attacker.faction.id, (attacker.id, attacker.name), row["respect_gain"])
         self._follow(attacker, defender, row, war)
         return row
 
@@ -178,19 +206,20 @@ class Fights:
             own.earn(row["respect_gain"])
         if attacked is not None:
             attacked.earn(-row["respect_loss"])
-        if not self.is_past:
-            self._hurt(attacker, defender, row)
+        if attacker.person is not None and not self.is_past:
+            attacker.person.see(row["started"], row["ended"] - row["started"])
+        self._hurt(attacker, defender, row)
 
     def _hurt(self, attacker: Fighter, defender: Fighter, row: dict[str, Any]) -> None:
-        if attacker.person is not None:
-            attacker.person.see(row["started"], row["ended"] - row["started"])
         loser, by = (attacker, defender) if row["result"] == "Lost" else (defender, attacker)
-        faction = self._own(loser)
-        if faction is None or loser.person is None or row["result"] not in {*SUCCESSES, "Lost"} or loser.person.state != "Okay":
+        if self._own(loser) is None or loser.person is None or row["result"] not in {*SUCCESSES, "Lost"}:
             return
         who = "someone" if row["is_stealthed"] and by is attacker else user_link(by.id, by.name)
-        until = row["ended"] + self._chance.randint(*rates.HOSPITAL)
-        self.on_hospital(loser.person, until, f"{'Lost to' if loser is attacker else row['result'] + ' by'} {who}")
+        details = f"{'Lost to' if loser is attacker else row['result'] + ' by'} {who}"
+        if self.is_past:
+            self.on_past_hospital(loser.person, details)
+        elif loser.person.state == "Okay":
+            self.on_hospital(loser.person, row["ended"] + self._chance.randint(*rates.HOSPITAL), details)
 
     def _own(self, fighter: Fighter) -> Faction | None:
         return None if fighter.person is None or fighter.faction is None else self._factions.get(fighter.faction.id)

@@ -15,9 +15,12 @@ from torn_pipeline.simulator.membership import Membership
 from torn_pipeline.simulator.movement import Movement
 from torn_pipeline.simulator.news import Reporter, add_past
 from torn_pipeline.simulator.people import Person
+from torn_pipeline.simulator.raids import Raids
 from torn_pipeline.simulator.rates import DAY
+from torn_pipeline.simulator.revives import Revives
 from torn_pipeline.simulator.scene import Scene
 from torn_pipeline.simulator.strife import Strife
+from torn_pipeline.simulator.territories import TerritoryWars
 from torn_pipeline.simulator.treasury import Treasury
 from torn_pipeline.simulator.visits import Visits
 from torn_pipeline.simulator.wars import Wars
@@ -46,7 +49,7 @@ class Start(NamedTuple):
 class Life:
     """What goes on in a world. Made with its past: about ``attacks`` attacks for each faction, and what belongs to them.
 
-    One agenda leads the past and the future of attacks, chains and ranked wars; members, crimes and money begin to live now.
+    One agenda leads the past and the future of attacks, chains, wars and revives; members, crimes and money begin to live now.
     """
 
     def __init__(self, world: Start, attacks: int) -> None:
@@ -121,9 +124,14 @@ class Life:
     def _make_parts(self, world: Start, scene: Scene) -> None:
         self._chains = Chains(scene)
         self.wars = Wars(scene, self._chains, [item for item in self._items if item["type"] in PRIZES])
-        self._fights = Fights(scene, self._chains, self.wars)
+        self.raids = Raids(scene, self._chains, Chance(world.seed, "raids"))
+        self._fights = Fights(scene, self._chains, self.wars, self.raids)
+        reporter = Reporter(Chance(world.seed, "news of territories"))
+        self.territory_wars = TerritoryWars(scene, self._chains, self._fights, reporter, Chance(world.seed, "territories"))
+        self._revives = Revives(scene, self._fights, world.strangers, Chance(world.seed, "revives"))
         self._movement = Movement(scene)
-        self._fights.on_hospital = self._movement.hospital
+        self._movement.on_hospital = self._revives.admit
+        self._fights.on_hospital, self._fights.on_past_hospital = self._movement.hospital, self._revives.admit
         self._strife = Strife(scene, self._fights, self.wars, world.strangers)
         treasury = Treasury(scene, self._items)
         self._heists = Heists(scene, self._movement, treasury)
@@ -147,13 +155,17 @@ class Life:
         born = self._agenda.now
         self._fights.is_past = True
         if born < now:
-            self._strife.begin()
+            self._begin_strife()
         self._agenda.run_to(now)
         self._fights.is_past = False
         if born == now:
-            self._strife.begin()
+            self._begin_strife()
         for faction in self._factions.values():
             add_past(faction, self._reporter, born)
+
+    def _begin_strife(self) -> None:
+        for part in (self._strife, self.raids, self.territory_wars, self._revives):
+            part.begin()
 
     def _begin_now(self) -> None:
         for faction in self._factions.values():
@@ -187,7 +199,8 @@ class Life:
                 person.show(now)
             self._heists.show(faction)
             self._chains.show(faction)
-            self.wars.show(faction)
+            for wars in (self.wars, self.raids, self.territory_wars):
+                wars.show(faction)
 
     def _move_market(self) -> None:
         """Let the prices and numbers of a few items move."""

@@ -17,9 +17,10 @@ __all__ = ["Movement"]
 
 
 class Movement:
-    """Moves members about, and brings them back."""
+    """Moves members about, and brings them back; ``on_hospital`` is called with who comes into hospital, why and until when."""
 
     def __init__(self, scene: Scene) -> None:
+        self.on_hospital: Callable[[Person, str, int], None]
         self._agenda = scene.agenda
         self._chance = scene.chance
 
@@ -46,6 +47,7 @@ class Movement:
         """Spend the time until then in hospital."""
         person.be_in_hospital(until, details)
         self._agenda.put(until, self._release, person, "Hospital", until)
+        self.on_hospital(person, details, until)
 
     def jail(self, person: Person, until: int, details: str) -> None:
         """Spend the time until then in jail."""
@@ -56,7 +58,7 @@ class Movement:
         self._agenda.put(self._agenda.now + self._chance.randint(*span), deed, *about)
 
     def _release(self, person: Person, state: str, until: int) -> None:
-        if person.state == state and person.row["status"]["until"] == until:
+        if person.state == state and person.until == until:
             person.be_okay()
 
     def _arrive(self, person: Person, country: str) -> None:

@@ -61,13 +61,15 @@ def offset_page(name: str, rows: Sequence[Row], asked: Asked, *, usual: int = 20
     return _body(name, rows[offset : offset + limit], following, previous)
 
 
-def window_page(name: str, rows: Sequence[Row], asked: Asked, by: str, *, most: int = 100) -> Row:
+def window_page(name: str, rows: Sequence[Row], asked: Asked, by: str, *, usual: int | None = None, most: int = 100) -> Row:
     """The body with the first page of those of these rows, oldest first, whose field ``by`` lies in the window.
+
+    A page has ``usual`` rows unless a limit is given, as many as it may have when that is None.
 
     Raises:
         Refused: when a parameter cannot be read.
     """
-    limit = _limit(asked, most, most)
+    limit = _limit(asked, usual or most, most)
     within, descending = is_within(asked), newest_first(asked)
     found = sorted((row for row in rows if within(row[by])), key=itemgetter(by))
     page = (found[::-1] if descending else found)[:limit]

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from torn_pipeline.simulator.chance import Chance
     from torn_pipeline.simulator.state import Faction
 
-__all__ = ["OFFICERS", "Person", "is_lost", "officer"]
+__all__ = ["OFFICERS", "Person", "is_lost", "officer", "presence"]
 
 OFFICERS = frozenset({"Leader", "Co-leader", "Quartermaster", "Banker & Co"})
 LOWEST_PASS_RATE, HIGHEST_PASS_RATE = 15, 99
@@ -25,7 +25,8 @@ class Person:
     """A member from joining to leaving (times in Unix seconds).
 
     ``row`` is what the API shows. ``visits`` is how often a day they are on Torn, ``wakes`` the second of the day they get up,
-    ``seen_from`` and ``seen_until`` the latest visit, ``crime`` the id of the open crime they are in.
+    ``seen_from`` and ``seen_until`` the latest visit, ``crime`` the id of the open crime they are in. ``rests_until`` is when
+    somebody would have left hospital who was revived there, and does nothing more until then.
     """
 
     row: dict[str, Any]
@@ -38,6 +39,7 @@ class Person:
     seen_until: int
     left_at: int | None = None
     crime: int | None = None
+    rests_until: int | None = None
 
     @classmethod
     def of(cls, row: dict[str, Any], now: int, chance: Chance) -> Person:
@@ -67,8 +69,14 @@ class Person:
 
     @property
     def state(self) -> str:
-        """Where they are, as the API says it."""
-        return str(self.row["status"]["state"])
+        """Where they are, as the API says it; whoever rests counts as in hospital."""
+        return "Hospital" if self.rests_until is not None else str(self.row["status"]["state"])
+
+    @property
+    def until(self) -> int | None:
+        """When they leave hospital, jail or their rest."""
+        until: int | None = self.row["status"]["until"]
+        return until if self.rests_until is None else self.rests_until
 
     def next_visit(self, now: int, chance: Chance) -> int:
         """When they come next: in their waking hours, less often the less they are about."""
@@ -91,6 +99,12 @@ class Person:
         """Back in Torn, and well."""
         self._be("Okay", "Okay", "green")
 
+    def be_revived(self) -> None:
+        """Out of hospital, but to rest for as long as they would have been there."""
+        until = self.until
+        self.be_okay()
+        self.rests_until = until
+
     def be_in_hospital(self, until: int, details: str) -> None:
         """In hospital until then; ``details`` may hold HTML."""
         self._be("Hospital", "In hospital", "red", details=details, until=until)
@@ -110,6 +124,7 @@ class Person:
         self._be("Abroad", f"In {country}", "blue")
 
     def _be(self, state: str, description: str, color: str, *, details: str | None = None, until: int | None = None) -> None:
+        self.rests_until = None
         self.row["status"] = {"description": description, "details": details, "state": state, "color": color, "until": until}
 
     def show(self, now: int) -> None:
@@ -123,8 +138,12 @@ class Person:
         if self.seen_until:
             seen = min(now, self.seen_until)
             away = now - seen
-            state = "Online" if away < 5 * MINUTE else "Idle" if away < HOUR else "Offline"
-            row["last_action"] = {"status": state, "timestamp": seen, "relative": f"{duration(away)} ago"}
+            row["last_action"] = {"status": presence(away), "timestamp": seen, "relative": f"{duration(away)} ago"}
+
+
+def presence(away: int) -> str:
+    """What the API calls somebody who did something so many seconds ago."""
+    return "Online" if away < 5 * MINUTE else "Idle" if away < HOUR else "Offline"
 
 
 def is_lost(row: dict[str, Any]) -> bool:

@@ -22,6 +22,7 @@ __all__ = [
     "COME_BACK",
     "DAY",
     "DEPOSIT",
+    "EARLY_DISCHARGE",
     "FIGHT_LENGTH",
     "FLIGHT",
     "FLY",
@@ -48,14 +49,31 @@ __all__ = [
     "PAST",
     "PEACE",
     "PROMOTE",
+    "RAID_BY_OWN",
+    "RAID_LENGTH",
+    "RAID_PEACE",
     "RECRUITING",
     "RETALIATE",
     "RETALIATE_WITHIN",
+    "REVIVE",
+    "REVIVED",
+    "REVIVED_BY_OWN",
+    "REVIVED_WITHIN",
+    "REVIVE_SKILL",
     "RISE",
     "STAY",
     "STEALTH",
     "SUCCESS",
     "SUCCESS_OF_OTHERS",
+    "TERRITORY_BY_OWN",
+    "TERRITORY_CLEARED",
+    "TERRITORY_EAGER",
+    "TERRITORY_LONGEST",
+    "TERRITORY_PEACE",
+    "TERRITORY_STAY",
+    "TERRITORY_STEP",
+    "TERRITORY_TARGET",
+    "TERRITORY_TREATY",
     "TRIAL",
     "USE_ITEM",
     "VISITS",
@@ -148,6 +166,33 @@ WAR_LONGEST = 60 * HOUR
 WAR_BURST_EVERY = 5 * HOUR
 WAR_BURST = (0.03, 0.15)
 WAR_AMONG_OWN = 0.25
+
+# Raids: how long they last, from the end of one to the start of the next, and the share that the faction itself starts.
+RAID_LENGTH = (2 * DAY, 6 * DAY)
+RAID_PEACE = (3 * DAY, 10 * DAY)
+RAID_BY_OWN = 0.6
+
+# Territory wars: from the end of one to the start of the next, the share that the faction itself starts, how long one lasts at
+# most and the share that ends with a treaty; points that win for each slot of the territory. Who is on the wall changes in
+# steps: how many come at most (one number for a whole war), and the shares that stay and, of those who do not, are knocked off.
+TERRITORY_PEACE = (6 * DAY, 16 * DAY)
+TERRITORY_BY_OWN = 0.6
+TERRITORY_LONGEST = 72 * HOUR
+TERRITORY_TREATY = 0.2
+TERRITORY_TARGET = 20_000
+TERRITORY_STEP = 20 * MINUTE
+TERRITORY_EAGER = (1, 5)
+TERRITORY_STAY = 0.8
+TERRITORY_CLEARED = 0.5
+
+# Revives, of others by a member a day; the share of stays in hospital that end with one, after which part of them, and by members
+# of the faction; how much better a revive makes a reviver; targets that could have left early.
+REVIVE = 0.03
+REVIVED = 0.35
+REVIVED_WITHIN = (0.05, 0.95)
+REVIVED_BY_OWN = 0.6
+REVIVE_SKILL = 0.02
+EARLY_DISCHARGE = 0.05
 
 # The market of items.
 MARKET_EVERY = 6 * HOUR

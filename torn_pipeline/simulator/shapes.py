@@ -132,7 +132,7 @@ def _items(body: Json, version: Version) -> Json:
 def _value(value: Json) -> Json:
     vendor = value["vendor"]
     prices = {"buy_price": value["buy_price"], "sell_price": value["sell_price"]}
-    shops = [] if vendor is None else [{"name": vendor["name"], "country": vendor["country"], **prices}]
+    shops = [] if vendor is None else [{"shop": vendor["name"], "country": vendor["country"], **prices}]
     optional = ("vendor", "buy_price", "sell_price")
     return {name: amount for name, amount in value.items() if name not in optional or amount is not None} | {"shops": shops}
 
@@ -148,6 +148,16 @@ def _attack(attack: Json, version: Version) -> Json:
     if version >= (6, 13) and not attack["chain"]:
         new["chain"] = None
     return new
+
+
+def _revives(body: Json, version: Version) -> Json:
+    if version >= (1, 10):
+        return body
+    return {**body, "revives": [{**revive, "reviver": _without_skill(revive["reviver"])} for revive in body["revives"]]}
+
+
+def _without_skill(reviver: Json) -> Json:
+    return {name: value for name, value in reviver.items() if name != "skill"}
 
 
 def _chain_report(body: Json, version: Version) -> Json:
@@ -167,4 +177,5 @@ _CHANGES: Mapping[str, Callable[[Json, Version], Json]] = {
     "crimes": _crimes,
     "items": _items,
     "members": _members,
+    "revives": _revives,
 }

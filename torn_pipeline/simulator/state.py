@@ -80,8 +80,8 @@ class Rival:
 class Faction:
     """One faction, each part in the shape of the API's answer and free to be changed while ``World.lock`` is held.
 
-    ``basic`` is the object below ``basic``, ``members``, ``crimes``, ``attacks``, ``chains`` and ``positions`` the lists
-    (oldest first where they have a time), ``chain`` the one that runs, ``wars`` the whole body of ``/faction/wars``.
+    ``basic`` is the object below ``basic``, ``members``, ``crimes``, ``attacks``, ``chains``, ``revives`` and ``positions`` the
+    lists (oldest first where they have a time), ``chain`` the one that runs, ``wars`` the whole body of ``/faction/wars``.
     ``news`` are pairs of category and row, oldest first. ``balance`` is the object below ``balance`` as it stands for current
     members, ``former`` the balances of those who have left and have something there (shown with ``cat=all``).
     ``armoury`` counts items by id; the API does not list it, but the news tell of it.
@@ -101,6 +101,7 @@ class Faction:
     chains: list[dict[str, Any]] = field(default_factory=list)
     chain: dict[str, Any] = field(default_factory=lambda: dict(NO_CHAIN))
     news: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
+    revives: list[dict[str, Any]] = field(default_factory=list)
     wars: dict[str, Any] = field(default_factory=lambda: {"pacts": [], "wars": {"ranked": None, "raids": [], "territory": []}})
     positions: list[dict[str, Any]] = field(default_factory=list)
     armoury: dict[int, int] = field(default_factory=dict)

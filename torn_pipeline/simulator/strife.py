@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from torn_pipeline.simulator import rates
-from torn_pipeline.simulator.fights import SUCCESSES, Fighter
+from torn_pipeline.simulator.fights import SUCCESSES, Fighter, somebody
 from torn_pipeline.simulator.rates import DAY
 from torn_pipeline.simulator.state import Rival
 
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Strife"]
 
-FROM_A_RIVAL = 0.6
 QUIET = 10
 
 
@@ -49,7 +48,7 @@ class Strife:
 
     def suffer(self, faction: Faction, result: str | None = None) -> bool:
         """Somebody attacks a member; false when none can be attacked."""
-        people = self._able(faction)
+        people = self._fights.able(faction)
         if not people:
             return False
         attacker, victim = self._somebody(), self._chance.choice(people)
@@ -60,7 +59,7 @@ class Strife:
 
     def strike(self, faction: Faction, result: str | None = None) -> bool:
         """A member attacks somebody; false when none is able to."""
-        people = self._able(faction)
+        people = self._fights.able(faction)
         if not people:
             return False
         self._fights.fight(Fighter.member(faction, self._chance.choice(people)), self._somebody(), result)
@@ -69,26 +68,15 @@ class Strife:
     def _gap(self, faction: Faction, rate: float) -> float:
         return self._chance.expovariate(rate * max(1, len(faction.members)) / DAY)
 
-    def _able(self, faction: Faction) -> list[Person]:
-        """Members who can fight now; in the past, those who were there then."""
-        now = self._agenda.now
-        if self._fights.is_past:
-            return [person for person in faction.people.values() if person.joined_at <= now <= person.seen_until]
-        return [person for person in faction.people.values() if person.visits and person.row["status"]["state"] == "Okay"]
-
     def _somebody(self) -> Fighter:
-        user = self._chance.choice(self._strangers)
-        if self._chance.yes(FROM_A_RIVAL):
-            rival = self._chance.choice(list(self._rivals.values()))
-            user = self._chance.choice(rival.members)
-        return Fighter(user.id, user.name, user.level, None if user.faction is None else self._rivals[user.faction])
+        return somebody(self._chance, self._strangers, self._rivals)
 
     def _suffer(self, faction: Faction) -> None:
         self.suffer(faction)
         self._agenda.put(self._agenda.now + self._gap(faction, rates.ATTACKED), self._suffer, faction)
 
     def _retaliate(self, faction: Faction, attacker: Fighter) -> None:
-        people = self._able(faction)
+        people = self._fights.able(faction)
         if people:
             self._fights.fight(Fighter.member(faction, self._chance.choice(people)), attacker, retaliation=True)
 
@@ -140,7 +128,7 @@ class Strife:
         if isinstance(side, Rival):
             user = self._chance.choice(side.members)
             return Fighter(user.id, user.name, user.level, side)
-        people = self._able(side)
+        people = self._fights.able(side)
         return Fighter.member(side, self._chance.choice(people)) if people else None
 
     def _make_peace(self, war: War) -> None:

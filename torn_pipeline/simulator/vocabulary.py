@@ -21,6 +21,7 @@ __all__ = [
     "REVIVE_SETTINGS",
     "RIVAL_NAMES",
     "SHOPS",
+    "TERRITORIES",
     "WEAPONS",
 ]
 
@@ -153,6 +154,9 @@ ITEM_TEXTS = (
     "Très chic, 100 % soie.",
 )
 SHOPS = ("Bits 'n' Bobs", "Big Al's Gun Shop", "Sally's Sweet Shop", "Pharmacy", "General Store")
+
+# Some of the four thousand or so.
+TERRITORIES = ("AAB", "AAG", "ABD", "CLA", "DUE", "KOB", "NSC", "TVG")
 
 # Category of weapon, and the kinds that fall into it.
 WEAPONS = {

@@ -41,9 +41,10 @@ class World:
     steps that is done makes no difference. ``factions`` are faction ids. ``keys`` maps API keys to what they open; without it
     there is one full-access key a faction, owned by its leader, in the order of ``factions``.
 
-    ``keys``, ``items`` (list), ``factions`` (by id), ``ranked_wars`` (oldest first, one that has not ended with an ``end`` of 0)
-    ``rivals`` and ``users`` (people outside the world's own factions, by id) are plain data. Hold ``lock`` while changing them:
-    an answer is put together under it. Life goes on from what it finds.
+    ``keys``, ``items`` (list), ``factions`` (by id), ``ranked_wars`` (oldest first, one that has not ended with an ``end`` of 0),
+    ``raids`` (oldest first), ``territory_wars`` (those that are over, in the order of their end), ``rivals`` and ``users`` (people
+    outside the world's own factions, by id) are plain data. Hold ``lock`` while changing them: an answer is put together under it.
+    Life goes on from what it finds.
     """
 
     def __init__(
@@ -66,6 +67,8 @@ class World:
         self.factions = {faction_id: self._faction(faction_id, size) for faction_id in factions}
         self._life = Life(Start(seed, now, self.factions, self.rivals, strangers, self.items), size.attacks)
         self.ranked_wars = self._life.wars.rows
+        self.raids = self._life.raids.rows
+        self.territory_wars = self._life.territory_wars.rows
         self.keys = dict(self._keys() if keys is None else keys)
 
     def faction(self, faction_id: int) -> Faction:
@@ -133,6 +136,24 @@ class World:
         """
         with self.lock:
             return self._life.wars.reports[war_id]
+
+    def raid_report(self, raid_id: int) -> dict[str, Any]:
+        """What ``raidreport`` lists of a raid that has ended.
+
+        Raises:
+            KeyError: when no such raid has ended.
+        """
+        with self.lock:
+            return self._life.raids.reports[raid_id]
+
+    def territory_war_report(self, war_id: int) -> dict[str, Any]:
+        """What ``territorywarreport`` lists of a territory war that has ended.
+
+        Raises:
+            KeyError: when no such war has ended.
+        """
+        with self.lock:
+            return self._life.territory_wars.reports[war_id]
 
     def chain_report(self, faction_id: int, chain_id: int) -> dict[str, Any]:
         """What ``chainreport`` shows of a faction's chain, also of the one that runs.

@@ -16,11 +16,14 @@ MONTH = 28 * DAY
 def state(world: World) -> list[Any]:
     """All that the API could show of a world, and the armoury."""
     factions = [
-        [f.basic, f.members, f.crimes, f.balance, f.former, f.attacks, f.chains, f.chain, f.news, f.wars, f.positions, f.armoury]
+        [f.basic, f.members, f.crimes, f.balance, f.former, f.attacks, f.chains, f.chain, f.news, f.wars, f.positions, f.armoury, f.revives]
         for f in world.factions.values()
     ]
     reports = [world.ranked_war_report(war["id"]) for war in world.ranked_wars if war["winner"] is not None]
-    return [world.now, world.items, world.keys, world.users, world.rivals, world.ranked_wars, reports, factions]
+    reports += [world.raid_report(raid["id"]) for raid in world.raids if raid["end"] is not None]
+    reports += [world.territory_war_report(war["id"]) for war in world.territory_wars]
+    wars = [world.ranked_wars, world.raids, world.territory_wars]
+    return [world.now, world.items, world.keys, world.users, world.rivals, wars, reports, factions]
 
 
 @cache

@@ -17,14 +17,17 @@ Row = dict[str, Any]
 
 
 def fill(world: World) -> None:
-    """Give the first faction attacks, chains, news and wars in place of its own."""
+    """Give the first faction attacks, chains, news, revives and wars of each kind in place of its own."""
     one = world.faction(ONE)
     one.attacks[:] = [attack(one, number) for number in range(60)]
     one.chains[:] = [
         {"id": 7_000 + n, "chain": 10 + n, "respect": 1.5 * n, "start": START + 900 * n, "end": START + 900 * n + 600} for n in range(9)
     ]
     one.news[:] = [(CATEGORIES[n % len(CATEGORIES)], news(n)) for n in range(40)]
+    one.revives[:] = [revive(one, number) for number in range(30)]
     world.ranked_wars[:] = [war(n) for n in range(25)]
+    world.raids[:] = [raid(n) for n in range(25)]
+    world.territory_wars[:] = [territory_war(n) for n in range(25)]
 
 
 def attack(faction: Faction, number: int) -> Row:
@@ -58,6 +61,38 @@ def news(number: int) -> Row:
     """Two items in each second, with a link and an escaped sign."""
     text = f'<a href = "http://www.torn.com/profiles.php?XID={number}">Ash &lt;3</a> did it'
     return {"id": f"news{number:04}", "text": text, "timestamp": START + number // 2}
+
+
+def revive(faction: Faction, number: int) -> Row:
+    """Two in each second; every third is of a member, of the others every second by one as well as of one."""
+    own = {"id": 100 + number, "name": "Ash", "faction": {"id": faction.id, "name": faction.basic["name"]}}
+    other = {"id": 900 + number, "name": "<Vex>", "faction": None}
+    reviver, target = (other, own) if number % 3 == 0 else (own, own | {"id": 500}) if number % 2 else (own, other)
+    condition = {"hospital_reason": 'Lost to <a href="x">Vex</a>', "early_discharge": False, "last_action": START, "online_status": "Idle"}
+    return {
+        "id": 40_000 + number,
+        "reviver": {**reviver, "skill": 12.5},
+        "target": {**target, **condition},
+        "success_chance": 62.5,
+        "result": "success",
+        "timestamp": START + number // 2,
+    }
+
+
+def raid(number: int) -> Row:
+    """Every fifth is not the first faction's."""
+    sides = {"aggressor": TWO if number % 5 == 4 else ONE, "defender": 77}
+    factions = {name: {"id": side, "name": str(side), "score": 1.5 * number} for name, side in sides.items()}
+    return {"id": 300 + number, "start": START + 86_400 * number, "end": START + 86_400 * number + 9, **factions}
+
+
+def territory_war(number: int) -> Row:
+    """Every fifth is not the first faction's."""
+    start = START + 86_400 * number
+    sides = [77, TWO if number % 5 == 4 else ONE]
+    factions = [{"id": side, "name": str(side), "score": number, "is_aggressor": side == 77} for side in sides]
+    row = {"id": 600 + number, "territory": "AAB", "start": start, "end": start + 9, "target": 5, "result": "fail_assault"}
+    return {**row, "factions": factions}
 
 
 def war(number: int) -> Row:

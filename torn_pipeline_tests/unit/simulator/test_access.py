@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from torn_pipeline.simulator import KeyState
     from torn_pipeline_tests.unit.simulator.conftest import Caller
 
-PUBLIC = ["basic", "members", "chain", "chains", "rankedwars", "wars"]
+PUBLIC = ["basic", "members", "chain", "chains", "raids", "rankedwars", "territorywars", "wars"]
 LEVELS = {
     "crimes": "Minimal",
     "positions": "Minimal",
@@ -22,6 +22,8 @@ LEVELS = {
     "attacks": "Limited",
     "attacksfull": "Limited",
     "balance": "Limited",
+    "revives": "Limited",
+    "revivesFull": "Limited",
 }
 KEYS = {"Public": "second-of-one", "Minimal": "minimal-of-one", "Limited": "limited-of-one", "Full": "full-of-one"}
 
@@ -110,6 +112,12 @@ def test_a_crime_by_its_id(world: World, caller: Caller) -> None:
         ("/faction/rankedwarreport", 6),
         ("/faction/1/rankedwarreport", 6),
         ("/faction/1/chainreport", 6),
+        ("/faction/raidreport", 6),
+        ("/faction/1/raidreport", 6),
+        ("/faction/territorywarreport", 6),
+        ("/faction/1/territorywarreport", 6),
+        ("/user/1/profile", 6),
+        ("/user/profile", 6),
         ("/faction/1/2/basic", 4),
         ("/torn/1,x/items", 6),
         ("/torn/999999/items", 6),
@@ -119,6 +127,19 @@ def test_a_crime_by_its_id(world: World, caller: Caller) -> None:
 )
 def test_a_wrong_path_is_answered_with_an_error(caller: Caller, path: str, code: int) -> None:
     assert caller.code(path) == code
+
+
+def test_a_profile_shows_a_member_to_everybody(world: World, caller: Caller) -> None:
+    member = world.faction(TWO).members[0]
+    profile = caller.json(f"/user/{member['id']}/profile", "second-of-one")["profile"]
+    assert {name: profile[name] for name in ("id", "name", "level", "last_action")} == {
+        name: member[name] for name in ("id", "name", "level", "last_action")
+    }
+    assert profile["faction_id"] == TWO
+    assert 0 <= profile["life"]["current"] <= profile["life"]["maximum"]
+    assert profile["signed_up"] + (profile["age"] + 1) * 86_400 > world.now
+    member["status"] |= {"details": 'Mugged by <a href="x">Ash</a>'}
+    assert caller.json(f"/user/{member['id']}/profile", "second-of-one", timestamp=1)["profile"]["status"]["details"] == "Mugged by Ash"
 
 
 def test_items_by_their_ids(world: World, caller: Caller) -> None:

@@ -161,8 +161,81 @@ def check_report(world: World, war: dict[str, Any]) -> None:
         assert shown["score"] == int(round(sum(member["score"] for member in shown["members"]), 2))
 
 
+def check_revives(world: World, faction: Faction) -> None:
+    rows = faction.revives
+    assert [row["id"] for row in rows] == sorted({row["id"] for row in rows})
+    for earlier, later in pairwise(rows):
+        assert earlier["timestamp"] <= later["timestamp"] <= world.now
+    for row in rows:
+        reviver, target = row["reviver"], row["target"]
+        assert reviver["id"] != target["id"]
+        assert faction.id in {(side["faction"] or {}).get("id") for side in (reviver, target)}
+        assert target["last_action"] <= row["timestamp"]
+        assert 0 < row["success_chance"] <= 100
+    revived = {row["target"]["id"] for row in rows if row["result"] == "success"}
+    resting = [person for person in faction.people.values() if person.rests_until is not None]
+    assert all(person.id in revived and person.row["status"]["state"] == "Okay" and person.state == "Hospital" for person in resting)
+
+
+def check_raids(world: World) -> None:
+    """Count the damage again, from the attacks alone."""
+    for raid in world.raids:
+        sides = [raid["aggressor"], raid["defender"]]
+        assert ["chain" in side for side in sides] == [raid["end"] is None] * 2
+        for faction in (world.factions[side["id"]] for side in sides if side["id"] in world.factions):
+            (other,) = [side["id"] for side in sides if side["id"] != faction.id]
+            hits = [a for a in faction.attacks if a["is_raid"] and raid["start"] <= a["ended"] <= (raid["end"] or world.now)]
+            own, their = [a for a in hits if is_own(faction, a)], [a for a in hits if not is_own(faction, a)]
+            assert all(a["defender"]["faction"]["id"] == other for a in own)
+            for side in sides:
+                counted = own if side["id"] == faction.id else their
+                assert side["score"] == pytest.approx(sum(a["respect_gain"] for a in counted))
+        if raid["end"] is not None:
+            check_raid_report(world, raid)
+
+
+def check_raid_report(world: World, raid: dict[str, Any]) -> None:
+    report = world.raid_report(raid["id"])
+    assert {name: report[name] for name in ("id", "start", "end")} == {name: raid[name] for name in ("id", "start", "end")}
+    for name in ("aggressor", "defender"):
+        side = report[name]
+        assert {field: side[field] for field in ("id", "name", "score")} == raid[name]
+        assert side["score"] == pytest.approx(sum(one["damage"] for one in side["attackers"]))
+        idle, busy = {one["id"] for one in side["non_attackers"]}, {one["user"]["id"] for one in side["attackers"]}
+        assert not idle & busy
+
+
+def check_territory_wars(world: World) -> None:
+    for war in world.territory_wars:
+        aggressor, defender = war["factions"]
+        assert [aggressor["is_aggressor"], defender["is_aggressor"]] == [True, False]
+        won = aggressor["score"] >= war["target"]
+        assert won == (war["result"] == "success_assault")
+        assert won or war["result"] != "fail_assault" or war["end"] == war["start"] + 3 * DAY
+        report = world.territory_war_report(war["id"])
+        assert (report["id"], report["territory"], report["result"]) == (war["id"], war["territory"], war["result"])
+        assert (report["started_at"], report["ended_at"]) == (war["start"], war["end"])
+        assert report["winner"] == (aggressor if won else defender)["id"]
+        for side, shown in zip(war["factions"], report["factions"], strict=True):
+            assert {field: shown[field] for field in side} == side
+            for field in ("score", "joins", "clears"):
+                assert shown[field] == sum(member[field] for member in shown["members"])
+
+
+def check_walls(faction: Faction) -> None:
+    """Members are on the wall of the territory war that the faction is in."""
+    sides = [side for war in faction.wars["wars"]["territory"] for side in war["factions"] if side["id"] == faction.id]
+    there = {user_id for side in sides for user_id in side["playerIds"]}
+    assert there == {member["id"] for member in faction.members if member["is_on_wall"]}
+    assert all(member["status"]["state"] == "Okay" for member in faction.members if member["is_on_wall"])
+
+
 def check(world: World) -> None:
+    check_raids(world)
+    check_territory_wars(world)
     for faction in world.factions.values():
+        check_revives(world, faction)
+        check_walls(faction)
         check_crimes(faction, world.now)
         check_members(faction, world.now)
         check_chains(faction, world.now)
@@ -280,6 +353,13 @@ def test_a_month_has_everything_in_it(seed: int) -> None:
     for faction in factions:
         told = {category for category, _ in faction.news}
         assert {"attack", "chain", "crime", "membership", "rankedWar", "depositFunds", "giveFunds", "armoryDeposit", "armoryAction"} <= told
+        assert "territoryWar" in told
+        assert any(faction.id in {raid["aggressor"]["id"], raid["defender"]["id"]} for raid in world.raids if raid["end"])
+        assert any(faction.id in {side["id"] for side in war["factions"]} for war in world.territory_wars)
+        assert {row["result"] for row in faction.revives} == {"success", "failure"}
+        assert any(row["target"]["faction"] is None or row["target"]["faction"]["id"] != faction.id for row in faction.revives)
+        assert any(row["target"]["faction"] == row["reviver"]["faction"] for row in faction.revives)
+        assert any(attack["is_raid"] for attack in faction.attacks)
     crimes = [crime for faction in factions for crime in faction.crimes if crime["created_at"] > world.now - MONTH]
     assert {crime["status"] for crime in crimes} >= {"Planning", "Successful", "Failure", "Expired"}
     late = [crime["executed_at"] - crime["ready_at"] for crime in crimes if crime["executed_at"]]
@@ -291,6 +371,21 @@ def test_a_month_has_everything_in_it(seed: int) -> None:
     assert any(attack["modifiers"]["retaliation"] > 1 for attack in attacks)
     assert any(attack["modifiers"]["overseas"] > 1 for attack in attacks)
     assert sum(war["end"] > world.now - MONTH for war in world.ranked_wars) >= 3
+
+
+def test_who_was_revived_is_out_of_hospital_and_rests_until_they_would_have_been() -> None:
+    world, seen = World(), 0
+    for _ in range(200):
+        world.advance(1_800)
+        for faction in world.factions.values():
+            for person in faction.people.values():
+                if person.rests_until is not None:
+                    seen += 1
+                    assert world.now < person.rests_until
+                    hits = [attack for attack in faction.attacks[-30:] if (attack["attacker"] or {}).get("id") == person.id]
+                    last = [row for row in faction.revives if row["target"]["id"] == person.id][-1]
+                    assert all(attack["ended"] <= last["timestamp"] for attack in hits)
+    assert seen
 
 
 def test_a_new_world_has_a_past() -> None:

@@ -15,7 +15,14 @@ if TYPE_CHECKING:
     from torn_pipeline_tests.unit.simulator.conftest import Caller
 
 EVERY_NEWS = "main,attack,crime,membership,depositFunds"
-LISTS = ["/faction/attacks", "/faction/attacksfull", "/faction/chains", f"/faction/news?cat={EVERY_NEWS}"]
+LISTS = [
+    "/faction/attacks",
+    "/faction/attacksfull",
+    "/faction/chains",
+    "/faction/revives",
+    "/faction/revivesFull",
+    f"/faction/news?cat={EVERY_NEWS}",
+]
 
 
 @pytest.fixture(autouse=True)
@@ -30,6 +37,7 @@ def ids(rows: list[dict[str, Any]]) -> list[Any]:
 def every_id(world: World, path: str) -> list[Any]:
     faction = world.faction(ONE)
     rows = {"attacks": faction.attacks, "attacksfull": faction.attacks, "chains": faction.chains, "news": [row for _, row in faction.news]}
+    rows |= {"revives": faction.revives, "revivesFull": faction.revives}
     return ids(rows[urlsplit(path).path.split("/")[-1]])
 
 
@@ -102,6 +110,41 @@ def test_attacks_are_incoming_or_outgoing(world: World, caller: Caller) -> None:
 def test_a_window_may_be_one_of_ids(caller: Caller) -> None:
     found = caller.json("/faction/attacksfull", filters="idFilter", from_=500_010, to=500_013, sort="ASC")["attacks"]
     assert ids(found) == [500_011, 500_012, 500_013]
+
+
+def test_revives_are_of_members_or_by_them_or_both(world: World, caller: Caller) -> None:
+    revives = world.faction(ONE).revives
+    incoming = ids([row for row in revives if row["target"]["faction"]])
+    outgoing = ids([row for row in revives if row["reviver"]["faction"]])
+    assert ids(caller.json("/faction/revives", filters="incoming", sort="ASC")["revives"]) == incoming
+    assert ids(caller.json("/faction/revives", filters="outgoing", sort="ASC")["revives"]) == outgoing
+    assert set(incoming) & set(outgoing)
+    assert len(caller.json("/faction/revivesFull", filters="incoming,outgoing")["revives"]) == len(revives)
+    found = caller.json("/faction/revives", filters="idFilter,incoming", from_=40_000, to=40_006, sort="ASC")["revives"]
+    assert ids(found) == [40_001, 40_003, 40_005, 40_006]
+
+
+def test_a_revive_is_without_tags_unless_asked_and_simplified_with_ids_alone(world: World, caller: Caller) -> None:
+    row = world.faction(ONE).revives[0]
+    assert caller.json("/faction/revives", sort="ASC", limit=1, striptags="false")["revives"] == [row]
+    target = {**row["target"], "hospital_reason": "Lost to Vex"}
+    assert caller.json("/faction/revives", sort="ASC", limit=1)["revives"] == [{**row, "target": target}]
+    (simple,) = caller.json("/faction/revivesFull", sort="ASC", limit=1)["revives"]
+    assert simple["reviver"] == {"id": 900, "faction_id": None}
+    condition = {name: value for name, value in target.items() if name not in {"id", "name", "faction"}}
+    assert simple["target"] == {"id": 100, "faction_id": ONE, **condition}
+
+
+def test_raids_and_territory_wars_are_the_factions_own_by_their_start(world: World, caller: Caller) -> None:
+    own = ids([row for row in world.raids if row["aggressor"]["id"] == ONE])
+    assert ids(caller.json("/faction/raids")["raids"]) == own[::-1]
+    assert [len(page) for page in caller.pages("/faction/raids", link="prev", limit=11)] == [11, 10]
+    assert ids(caller.json(f"/faction/{TWO}/raids", sort="ASC")["raids"]) == [304, 309, 314, 319, 324]
+    body = caller.json("/faction/territorywars", sort="ASC", limit=3)
+    assert body == {"territorywars": world.territory_wars[:3]}, "this list is without links"
+    for name, first in (("raids", 300), ("territorywars", 600)):
+        window = caller.json(f"/faction/{name}", from_=START, to=START + 86_400 * 2, sort="ASC")[name]
+        assert ids(window) == [first + 1, first + 2]
 
 
 def test_simplified_attacks_have_ids_for_people_and_factions(caller: Caller) -> None:

@@ -15,7 +15,20 @@ if TYPE_CHECKING:
     from torn_pipeline.simulator import World
     from torn_pipeline_tests.unit.simulator.conftest import Caller
 
-PATHS = ["crimes", "members", "basic", "balance", "attacks", "attacksfull", "chains", "wars", "news?cat=crime"]
+PATHS = [
+    "crimes",
+    "members",
+    "basic",
+    "balance",
+    "attacks",
+    "attacksfull",
+    "chains",
+    "wars",
+    "revives",
+    "raids",
+    "territorywars",
+    "news?cat=crime",
+]
 SLOT_FIELDS = {
     "1.1": {"user_id", "success_chance"},
     "1.3": {"user_id", "success_chance", "crime_pass_rate", "checkpoint_pass_rate"},
@@ -120,9 +133,18 @@ def test_attacks_and_items_of_newer_shapes(world: World, shaped: Caller) -> None
     shaped.simulator.shape = "6.13"
     assert {attack["chain"] for attack in shaped.json("/faction/attacks")["attacks"]} == {None, 1, 2, 3}
     values = [item["value"] for item in shaped.json("/torn/items")["items"]]
-    assert all(isinstance(value["shops"], list) for value in values)
+    fields = {field for value in values for shop in value["shops"] for field in shop}
+    assert fields == {"shop", "country", "buy_price", "sell_price"}
+    vendors = [item["value"]["vendor"] for item in world.items]
+    assert [[shop["shop"] for shop in value["shops"]] for value in values] == [[one["name"]] if one else [] for one in vendors]
     assert [value.get("sell_price") for value in values] == [item["value"]["sell_price"] for item in world.items]
     assert any("buy_price" not in value for value in values)
+
+
+def test_revivers_had_no_skill_once() -> None:
+    body = {"revives": [{"id": 1, "reviver": {"id": 7, "name": "Ash", "faction": None, "skill": 4.5}}]}
+    assert reshape("revives", body, "1.3") == {"revives": [{"id": 1, "reviver": {"id": 7, "name": "Ash", "faction": None}}]}
+    assert reshape("revives", body, "3.0") is body
 
 
 def test_a_chain_reports_idle_members_changed_their_name() -> None:

@@ -30,7 +30,11 @@ QUESTIONS = {
     "/faction/members": ["", "?striptags=false"],
     "/faction/news": ["?cat=main,attack,armoryDeposit,armoryAction,rankedWar,chain,crime,membership,depositFunds,giveFunds"],
     "/faction/positions": [""],
+    "/faction/raids": ["", "?limit=2"],
     "/faction/rankedwars": [""],
+    "/faction/revives": ["", "?striptags=false&filters=incoming"],
+    "/faction/revivesFull": ["", "?limit=50"],
+    "/faction/territorywars": [""],
     "/faction/timestamp": [""],
     "/faction/wars": [""],
     "/faction/{chainId}/chainreport": [""],
@@ -39,14 +43,20 @@ QUESTIONS = {
     "/faction/{id}/chain": [""],
     "/faction/{id}/chains": [""],
     "/faction/{id}/members": [""],
+    "/faction/{id}/raids": [""],
     "/faction/{id}/rankedwars": [""],
+    "/faction/{id}/territorywars": [""],
     "/faction/{id}/wars": [""],
+    "/faction/{raidWarId}/raidreport": [""],
     "/faction/{rankedWarId}/rankedwarreport": [""],
+    "/faction/{territoryWarId}/territorywarreport": [""],
     "/key/info": [""],
     "/torn/items": ["", "?cat=Weapon"],
     "/torn/lookup": [""],
     "/torn/timestamp": [""],
     "/torn/{ids}/items": [""],
+    "/user/profile": [""],
+    "/user/{id}/profile": ["", "?striptags=false"],
 }
 TYPES: dict[str, tuple[type, ...]] = {
     "object": (dict,),
@@ -118,6 +128,8 @@ def named(world: World) -> dict[str, list[int | str]]:
         "{chainId}": [row["id"] for row in first.chains[-3:] + second.chains[-1:]],
         "{crimeId}": [crime["id"] for crime in first.crimes[::20]],
         "{id}": [second.id],
+        "{raidWarId}": [raid["id"] for raid in world.raids if raid["end"]],
+        "{territoryWarId}": [war["id"] for war in world.territory_wars],
         "{rankedWarId}": [war["id"] for war in world.ranked_wars if war["winner"]],
         "{ids}": ["1", "5,7,200"],
     }
@@ -140,7 +152,8 @@ def test_bodies_are_valid(spec: dict[str, Any], running: Simulator, path: str) -
     filled = [path]
     for place, values in named(running.world).items():
         if place in path:
-            filled = [path.replace(place, str(value)) for value in values]
+            found = [member["id"] for member in running.world.faction(values[0]).members] if "/user/" in path else values
+            filled = [path.replace(place, str(value)) for value in found]
     asked = [one + query for one in filled for query in QUESTIONS[path]]
     assert asked
     with requests.Session() as session:
