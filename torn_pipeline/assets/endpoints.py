@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import dagster as dg
 
 from torn_pipeline.assets.descriptions import API_DOCUMENTATION, column_schema, describe_answer, describe_table
-from torn_pipeline.assets.partitions import asked_days, partitions_of
+from torn_pipeline.assets.partitions import asked_days, materialized_besides, partitions_of
 from torn_pipeline.checks import check_results, check_specs, completeness_result, nothing_checked
 from torn_pipeline.errors import PipelineError, UsageError
 from torn_pipeline.resources import PipelineResource, TableLoad, preview_of_answer, table_metadata, told_to_dagster
@@ -91,6 +91,8 @@ def _raw_asset(plan: "EndpointPlan", partitions: dg.PartitionsDefinition | None)
         with told_to_dagster():
             opened = pipeline.open(context.run.tags)
             fetches = list(_fetches(opened, plan, context))
+        for event in materialized_besides(context, raw_key(endpoint.name)):
+            context.log_event(event)
         metadata = _fetch_metadata(opened, plan, fetches[-1]) if fetches else {}
         if plan.is_windowed:
             metadata["window"] = _window(fetches)
@@ -174,6 +176,8 @@ def _table_assets(plans: "Sequence[EndpointPlan]", warehouse: str, partitions: d
             *before, (plan, fetched) = landed
             _load_before(opened, [earlier for _, earlier in before], context)
         yield from _load(opened, plan, fetched, context)
+        for event in materialized_besides(context, *(table_key(table.name) for table in first.all_tables)):
+            context.log_event(event)
         if first.by_day:
             yield completeness_result(opened, [plan for plan in plans if plan.is_windowed], fetched.account, datetime.now(UTC))
 

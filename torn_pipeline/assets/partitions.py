@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING
 import dagster as dg
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from torn_pipeline.plan import EndpointPlan
 
-__all__ = ["asked_days", "partition_key", "partitions_of"]
+__all__ = ["asked_days", "materialized_besides", "partition_key", "partitions_of"]
 
 _SEPARATOR = "|"
+_FIRST, _LAST = "dagster/asset_partition_range_start", "dagster/asset_partition_range_end"
 
 
 def partitions_of(plans: Sequence[EndpointPlan]) -> dg.PartitionsDefinition | None:
@@ -39,7 +40,26 @@ def asked_days(plan: EndpointPlan, context: dg.AssetExecutionContext) -> dict[st
     if not context.has_partition_key and not context.has_partition_key_range:
         return {plan.endpoint.accounts[0]: []}
     found: dict[str, list[date]] = {}
-    for key in context.partition_keys:
-        account, _, day = str(key).rpartition(_SEPARATOR) if plan.by_day else (str(key), "", "")
+    for key in _keys(context):
+        account, _, day = key.rpartition(_SEPARATOR) if plan.by_day else (key, "", "")
         found.setdefault(account or plan.endpoint.accounts[0], []).extend([date.fromisoformat(day)] if day else [])
     return found
+
+
+def materialized_besides(context: dg.AssetExecutionContext, *assets: dg.AssetKey) -> Iterator[dg.AssetMaterialization]:
+    """What Dagster does not write down by itself: the days of a run that it started for several, from the page of a job."""
+    if context.has_partition_key_range:
+        written = {str(key) for key in context.partition_keys}
+        for key in _keys(context):
+            if key not in written:
+                yield from (dg.AssetMaterialization(asset, partition=key) for asset in assets)
+
+
+def _keys(context: dg.AssetExecutionContext) -> list[str]:
+    """The partitions that a run is for. One that is started from the page of a job says a range and the first of it alone."""
+    if not context.has_partition_key_range:
+        return [str(key) for key in context.partition_keys]
+    first, last = context.run.tags[_FIRST], context.run.tags[_LAST]
+    definition = context.assets_def.partitions_def
+    assert definition is not None  # noqa: S101 - a run of partitions is of assets that have some
+    return [str(key) for key in definition.get_partition_keys_in_range(dg.PartitionKeyRange(first, last))]

@@ -22,8 +22,8 @@ _ABOUT = """\
 Is every row of the endpoint's history here? What is complete is told by what was fetched and loaded, not by the colours of partitions.
 
 - **Passed**: yes, from `since` in the config up to the time from which rows may still come.
-- **Warning**: not in the times listed below. `torn-pipeline gaps {name} --fill` fetches them, or choose their days here and \
-materialize them.
+- **Warning**: not in the times listed below. `torn-pipeline gaps {name} --fill` fetches them, or choose their \
+days on the page of the job `{name}` and materialize them.
 """
 
 

@@ -15,7 +15,6 @@ import dagster as dg
 import yaml
 
 from torn_pipeline import steps
-from torn_pipeline.assets import partition_key
 from torn_pipeline.definitions import build_defs
 from torn_pipeline.settings import Settings
 from torn_pipeline.simulator import Simulator, Size, World
@@ -94,12 +93,14 @@ class Platform:
 
     def run(self, endpoint: str, account: str = "default", **options: Any) -> dg.ExecuteInProcessResult:  # noqa: ANN401 - Dagster's own options
         """Run the job of an endpoint for an account, today; a failure is in the result."""
-        job, partition = self.defs.resolve_job_def(endpoint), self.partition(endpoint, account)
+        job = self.defs.resolve_job_def(endpoint)
+        partition = None if job.partitions_def is None else self.partition(job.partitions_def, account)
         return job.execute_in_process(instance=self.instance, partition_key=partition, raise_on_error=False, **options)
 
-    def partition(self, endpoint: str, account: str = "default") -> str | None:
-        """The partition of an endpoint for an account, today."""
-        return partition_key(self.pipeline.plan(endpoint), account, datetime.now(UTC).date())
+    def partition(self, partitions: dg.PartitionsDefinition, account: str = "default") -> str:
+        """The partition of an account, today."""
+        has_days = isinstance(partitions, dg.MultiPartitionsDefinition)
+        return f"{account}|{datetime.now(UTC).date()}" if has_days else account
 
     def tags(self, result: dg.ExecuteInProcessResult) -> Mapping[str, str]:
         """The tags of a run, as they stand now."""

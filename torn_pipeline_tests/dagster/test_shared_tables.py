@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -67,7 +68,7 @@ def test_tables_that_somebody_asks_for_take_the_latest_of_each_endpoint(platform
     tables = [table_key(name) for name in ("faction_crimes", "faction_crimes_slots", "faction_crimes_rewards_items")]
     job = platform.defs.resolve_implicit_global_asset_job_def()
 
-    result = job.execute_in_process(instance=platform.instance, partition_key=platform.partition("crimes_done"), asset_selection=tables)
+    result = job.execute_in_process(instance=platform.instance, partition_key=f"default|{datetime.now(UTC).date()}", asset_selection=tables)
 
     assert result.success
     assert statuses(platform) == DONE | OPEN
@@ -78,7 +79,7 @@ def test_tables_of_which_nothing_landed_say_so(platform: Platform) -> None:
 
     result = job.execute_in_process(
         instance=platform.instance,
-        partition_key=platform.partition("crimes_open", "second"),
+        partition_key=f"second|{datetime.now(UTC).date()}",
         asset_selection=[table_key(name) for name in ("faction_crimes", "faction_crimes_slots", "faction_crimes_rewards_items")],
         raise_on_error=False,
     )

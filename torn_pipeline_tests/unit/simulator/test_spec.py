@@ -152,7 +152,7 @@ def test_bodies_are_valid(spec: dict[str, Any], running: Simulator, path: str) -
     filled = [path]
     for place, values in named(running.world).items():
         if place in path:
-            found = [member["id"] for member in running.world.faction(values[0]).members] if "/user/" in path else values
+            found = [member["id"] for member in running.world.faction(int(values[0])).members] if "/user/" in path else values
             filled = [path.replace(place, str(value)) for value in found]
     asked = [one + query for one in filled for query in QUESTIONS[path]]
     assert asked
