@@ -26,9 +26,9 @@ help: ## list what there is
 demo: $(READY) ## take a simulated faction's data to checked tables, and say how to look at them
 	@$(BIN)/torn-pipeline demo
 
-# File by file in their order: the dear ones come first, so that at the end no processor waits for another.
+# File by file in their order, the dear ones first. One worker more than processors, as a worker often waits for a server of its own.
 test: $(READY) ## run the whole test suite
-	@$(BIN)/python -m pytest -n logical --dist loadfile --no-loadscope-reorder
+	@$(BIN)/python -m pytest -n $$($(BIN)/python -c 'import os; print(os.cpu_count() + 1)') --dist loadfile --no-loadscope-reorder
 
 lint: $(READY) ## check style and types
 	@$(BIN)/ruff check .

@@ -1,7 +1,7 @@
 """The suite itself: each of these mistakes in the BigQuery writer is caught by a behaviour of the suite.
 
 A mutation rewrites a script or a query on its way to BigQuery, or replaces a function of the writer. It counts only when
-it was reached. One takes seconds, so by default one in six is tried, always the same ones.
+it was reached. One takes seconds, so by default one in sixteen is tried, always the same ones.
 """
 
 # ruff: noqa: FBT003, S608 - answers of functions, and statements of these tests alone
@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 
 APPEND, REPLACE, UPSERT = StorageMode.APPEND, StorageMode.REPLACE, StorageMode.UPSERT
 BEHAVIOURS = 60
-EVERY = 6
+EVERY = 16
 
 ROOT, CHILD = r"`\w+`\.`\w+`\.`things`", r"`\w+`\.`\w+`\.`things_parts`"
 STAYS = (rf"DELETE FROM ({ROOT}) t WHERE ", r"DELETE FROM \1 t WHERE FALSE AND ")

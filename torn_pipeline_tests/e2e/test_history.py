@@ -235,10 +235,10 @@ def test_an_id_whose_answer_still_changes_is_asked_for_again(harness: Harness) -
     plan = harness.pipeline.plan("faction_rankedwarreport")
 
     def rewrite(moment: int) -> None:
+        harness.world.advance(31)  # the API's cache is older then
         with harness.world.lock:
             for war in harness.world.ranked_wars:
                 war["end"] = moment
-        harness.world.advance(31)  # the API's cache is older then
         assert not harness.run("faction_rankedwars", full=True).error
 
     wars = harness.truth("faction_rankedwars")
