@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from torn_pipeline.steps import Pipeline
     from torn_pipeline.torn import Span
 
-__all__ = ["backfill", "gaps"]
+__all__ = ["DAY", "backfill", "estimate", "gaps", "missing_of"]
 
 DAY = click.DateTime(("%Y-%m-%d",))
 _SHOWN = 40  # gaps that are listed
@@ -56,7 +56,7 @@ def gaps(
 
     pipeline = open_pipeline(session.settings(), overrides, rank=Rank.BACKFILL)
     plans = [plan for plan in chosen_plans(pipeline, names) if _has_history(plan, named=bool(names))]
-    found = _missing(pipeline, plans, account, since, until)
+    found = missing_of(pipeline, plans, account, since, until)
     if not found:
         session.say(f"nothing is missing of {', '.join(plan.endpoint.name for plan in plans) or 'the config, where nothing has a history'}")
         return 0
@@ -95,14 +95,14 @@ def backfill(
     pipeline = open_pipeline(session.settings(), overrides, rank=Rank.BACKFILL)
     plan = pipeline.plan(endpoint)
     refuse_without_windows(plan)
-    found = _missing(pipeline, [plan], account, since, until)
+    found = missing_of(pipeline, [plan], account, since, until)
     if not found:
         session.say(f"nothing is missing of {endpoint} in these days")
         return 0
     if dry_run:
         _tell(session, found)
         for _, name, spans in found:
-            session.say(f"{name}: {_estimate(pipeline, plan, name, spans)}")
+            session.say(f"{name}: {estimate(pipeline, plan, name, spans)}")
         return 0
     return _fill(session, pipeline, found)
 
@@ -115,7 +115,7 @@ def _has_history(plan: EndpointPlan, *, named: bool) -> bool:
     return plan.is_windowed
 
 
-def _missing(
+def missing_of(
     pipeline: Pipeline, plans: Iterable[EndpointPlan], account: str | None, since: datetime | None, until: datetime | None
 ) -> Missing:
     """What is missing, without those of which nothing is."""
@@ -159,17 +159,14 @@ def _days(span: Span) -> float:
     return round((span.until - span.after) / timedelta(days=1), 2)
 
 
-def _estimate(pipeline: Pipeline, plan: EndpointPlan, account: str, spans: Iterable[Span]) -> str:
-    """How many calls it may take, by the pages of the account's fetches so far."""
+def estimate(pipeline: Pipeline, plan: EndpointPlan, account: str, spans: Sequence[Span]) -> str:
+    """How long it may take to fetch some time."""
+    from torn_pipeline.steps import calls_for
+
     days = sum(map(_days, spans))
-    known = pipeline.warehouse.fetches(plan.endpoint.name)
-    seen = (
-        [] if known.is_empty() else [row for row in known.to_dicts() if row["complete"] and row["account"] == account and row["window_to"]]
-    )
-    fetched = sum((row["window_to"] - row["window_from"]) / timedelta(days=1) for row in seen)
-    if not fetched:
+    calls = calls_for(pipeline, plan, account, spans)
+    if calls is None:
         return f"{days:g} days; how many calls they take is known once some of it was fetched"
-    calls = round(days * sum(row["pages"] for row in seen) / fetched) + 2 * len(list(spans))
     limit = pipeline.config.defaults.rate_limit
     minutes = f"{calls / limit:.0f} minutes" if calls > limit else "less than a minute"
     return f"{days:g} days, about {calls} calls by what was fetched so far, which take {minutes} at {limit} calls a minute"

@@ -6,10 +6,13 @@ from typing import TYPE_CHECKING
 
 import click
 
+from torn_pipeline.cli.history import DAY, estimate, missing_of
 from torn_pipeline.cli.options import Command
+from torn_pipeline.cli.selection import chosen_plans
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+    from datetime import datetime
 
     from torn_pipeline.cli.session import Session
     from torn_pipeline.config.budget import Need
@@ -18,8 +21,10 @@ __all__ = ["plan"]
 
 
 @click.command(cls=Command)
+@click.option("--since", type=DAY, metavar="DATE", help="Also say what it takes to fetch what is missing since this day (UTC).")
+@click.option("--until", type=DAY, metavar="DATE", help="The last day of that (UTC); today when left out.")
 @click.pass_obj
-def plan(session: Session) -> int:
+def plan(session: Session, *, since: datetime | None, until: datetime | None) -> int:
     """Show by account and endpoint what the schedules need: calls a fetch, calls a minute, share of rate_limit.
 
     Calls a fetch are the mean of the last ten complete fetches; where there was none yet, one is assumed.
@@ -30,6 +35,10 @@ def plan(session: Session) -> int:
     pipeline = open_pipeline(session.settings())
     head = ("account", "endpoint", "frequency", "calls a fetch", "known", "calls a minute", "share")
     session.table(head, list(_rows(seen_needs(pipeline), pipeline.config.defaults.rate_limit)))
+    if since is not None:
+        plans = [one for one in chosen_plans(pipeline, ()) if one.is_windowed]
+        for one, account, spans in missing_of(pipeline, plans, None, since, until):
+            session.say(f"to fill {one.endpoint.name} for {account}: {estimate(pipeline, one, account, spans)}")
     return 0
 
 

@@ -19,7 +19,18 @@ from torn_pipeline.steps.replaying import Outcome, landed_fetches, load_together
 from torn_pipeline.steps.retrying import Retried, retry
 from torn_pipeline.steps.shaping import apply_changes, roll_back, schema_changes, schema_versions
 from torn_pipeline.steps.states import EndpointState, states, stored_columns
-from torn_pipeline.steps.windows import asked_spans, complete, due, fetch_new, fetch_span, fill, missing, pending, refuse_without_windows
+from torn_pipeline.steps.windows import (
+    asked_spans,
+    calls_for,
+    complete,
+    due,
+    fetch_new,
+    fetch_span,
+    fill,
+    missing,
+    pending,
+    refuse_without_windows,
+)
 from torn_pipeline.torn import Rank, days_of
 from torn_pipeline.torn.keys import KeyState
 
@@ -35,6 +46,7 @@ __all__ = [
     "back_up",
     "backups",
     "broken_references",
+    "calls_for",
     "check_limit",
     "check_mode",
     "complete",

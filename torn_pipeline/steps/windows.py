@@ -93,6 +93,21 @@ def missing(pipeline: Pipeline, plan: EndpointPlan, account: str, since: date, u
     return [gap for gap in gaps if gap.until < newest or gap.until - gap.after > plan.endpoint.frequency]
 
 
+def calls_for(pipeline: Pipeline, plan: EndpointPlan, account: str, spans: Iterable[Span]) -> int | None:
+    """About how many calls it takes to fetch some time, by the account's fetches so far; ``None`` before the first of them.
+
+    Each span costs two calls that bring nothing new: one that ends it, and one for the part that overlaps.
+    """
+    known, wanted = pipeline.warehouse.fetches(plan.endpoint.name), list(spans)
+    own = [row for row in known.to_dicts() if row["complete"] and row["account"] == account and row["window_to"] is not None]
+    fetched = sum((row["window_to"] - row["window_from"] for row in own), timedelta())
+    if not fetched:
+        return None
+    length = sum((span.until - span.after for span in wanted), timedelta())
+    pages: int = sum(row["pages"] for row in own)
+    return round(length / fetched * pages) + 2 * len(wanted)
+
+
 def fetch_new(
     pipeline: Pipeline, plan: EndpointPlan, account: str, *, limit: int | None = None, tell: Tell | None = None
 ) -> Iterator[Fetch]:
