@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
 SECONDS = 240  # for a backfill to be done, on a machine with other work to do
 ENDPOINT = "faction_attacks"
+TRIES = 12
 
 
 def choose_days(page: Page, url: str, days: str) -> None:
@@ -29,10 +31,15 @@ def choose_days(page: Page, url: str, days: str) -> None:
     page.goto(f"{url}/locations/torn_pipeline/jobs/{ENDPOINT}")
     page.get_by_role("button", name="Materialize all").click()
     dialog = page.get_by_role("dialog")
-    dialog.get_by_role("button", name="All").first.click()
-    dialog.get_by_placeholder("ex: ").fill(days)
-    dialog.get_by_placeholder("ex: ").press("Tab")
-    dialog.get_by_role("button", name="Launch backfill").click()
+    launch, chosen = dialog.get_by_role("button", name="Launch backfill"), dialog.get_by_placeholder("ex: ")
+    for _ in range(TRIES):  # what is chosen before the dialog knows the partitions is forgotten
+        dialog.get_by_role("button", name="All").first.click()
+        chosen.fill(days)
+        chosen.press("Tab")
+        with suppress(AssertionError):
+            expect(launch).to_be_enabled(timeout=5_000)
+            break
+    launch.click()
     expect(dialog).to_be_hidden()
 
 
