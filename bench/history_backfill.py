@@ -19,7 +19,7 @@ _KILOBYTES = 1024 if sys.platform != "darwin" else 1024**2
 
 
 def backfill(given: dict[str, Any]) -> dict[str, float]:
-    """Fetch and load the days before today; calls, rows, seconds, seconds of CPU of each part, and the peak in MB."""
+    """Fetch and load the days before today; calls, rows, seconds, how many windows were filled and how long that took, seconds of CPU of each part, the peak in MB."""
     folder, now = Path(given["folder"]), datetime.now(UTC)
     since, until = ((now - timedelta(days=days)).date() for days in (given["days"], 1))
     endpoint = {"name": "faction_attacks", "path": "/faction/attacks", "frequency": "PT15M", "storage_mode": "upsert"}
@@ -43,6 +43,8 @@ def backfill(given: dict[str, Any]) -> dict[str, float]:
         fetches.append(fetched)
     seconds, cpu = time.monotonic() - started, time.process_time() - cpu
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / _KILOBYTES
+    received = [page.received_at for fetched in fetches for page in fetched.pages]
+    windows = (len(received) - 1) // given["limit"]
     bodies = [pipeline.landing.get(page) for fetched in fetches for page in fetched.pages]
     parsing = time.process_time()
     for body in bodies:
@@ -51,6 +53,8 @@ def backfill(given: dict[str, Any]) -> dict[str, float]:
         "calls": len(bodies),
         "rows": sum(fetched.rows - fetched.repeated for fetched in fetches),
         "seconds": seconds,
+        "windows": windows,
+        "windows_took": (received[windows * given["limit"]] - received[0]).total_seconds(),
         "fetching": cpu - loading,
         "loading": loading,
         "parsing": time.process_time() - parsing,
