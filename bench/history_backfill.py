@@ -19,7 +19,11 @@ _KILOBYTES = 1024 if sys.platform != "darwin" else 1024**2
 
 
 def backfill(given: dict[str, Any]) -> dict[str, float]:
-    """Fetch and load the days before today; calls, rows, seconds, how many windows were filled and how long that took, seconds of CPU of each part, the peak in MB."""
+    """Fetch and load the days before today.
+
+    Calls, rows, seconds, how many windows of the budget were filled and how long that took, seconds of CPU of each part, the
+    peak in MB.
+    """
     folder, now = Path(given["folder"]), datetime.now(UTC)
     since, until = ((now - timedelta(days=days)).date() for days in (given["days"], 1))
     endpoint = {"name": "faction_attacks", "path": "/faction/attacks", "frequency": "PT15M", "storage_mode": "upsert"}
