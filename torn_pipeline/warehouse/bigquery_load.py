@@ -55,21 +55,11 @@ _QUARANTINE_TYPES = {
 
 @contextmanager
 def writing(service: Service, tables: Sequence[Table] = (), run_id: str = "") -> Iterator[Writing]:
-    """What is written in one transaction; its files and staged tables are gone afterwards.
-
-    Raises:
-        WarehouseError: when the disk takes no more of the files; nothing is written then.
-    """
+    """What is written in one transaction; its files and staged tables are gone afterwards."""
     with TemporaryDirectory(prefix="torn-bigquery-") as folder:
         work = Writing(service, Path(folder), tables, run_id)
         try:
             yield work
-        except OSError as error:
-            message = (
-                f"rows on their way to BigQuery cannot be written to {folder}: {error.strerror or error}; make room there, or name "
-                "another folder in TMPDIR: no table was changed"
-            )
-            raise WarehouseError(message) from error
         finally:
             work.clean()
 
