@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import re
 from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -17,6 +16,7 @@ from torn_pipeline.landing import Fetch, Page, new_fetch_id
 from torn_pipeline.steps.accounts import refuse_renamed
 from torn_pipeline.steps.asking import client_of
 from torn_pipeline.steps.lookups import look_up
+from torn_pipeline.tables.naming import fill_path
 from torn_pipeline.tables.normalise import Body
 from torn_pipeline.torn import Listing, Span, TornClient, WindowReading, fetch_list
 from torn_pipeline.torn.codes import error_said
@@ -31,8 +31,6 @@ if TYPE_CHECKING:
 __all__ = ["fetch", "land_file", "read_file"]
 
 _log = logging.getLogger(__name__)
-
-_PARAMETER = re.compile(r"\{[a-zA-Z]+\}")
 
 _MOST_PAGES = 50  # of one fetch of a time window: what a failure costs at most, and what is held in memory
 
@@ -169,7 +167,7 @@ def _begin(plan: EndpointPlan, account: str, path_ids: Mapping[str, int | str] |
         fetch_id=new_fetch_id(now),
         endpoint=endpoint.name,
         account=account,
-        path=_PARAMETER.sub(lambda _: quote(str(next(iter(ids.values()))), safe=""), endpoint.path) if ids else endpoint.path,
+        path=fill_path(endpoint.path, quote(str(next(iter(ids.values()))), safe="")) if ids else endpoint.path,
         path_ids=ids,
         params=dict(endpoint.params),
         fetched_at=now,

@@ -10,7 +10,7 @@ import orjson
 
 from torn_pipeline.errors import IdRefused, UsageError
 from torn_pipeline.steps.fetching import fetch
-from torn_pipeline.steps.windows import loaded_ids, pending
+from torn_pipeline.steps.windows import landed_besides, loaded_fetches
 from torn_pipeline.tables.naming import path_ids
 
 if TYPE_CHECKING:
@@ -69,13 +69,11 @@ def _is_done(asked: datetime | None, final: object) -> bool:
 
 def _asked(pipeline: Pipeline, plan: EndpointPlan, account: str) -> dict[str, datetime]:
     """When each id was last asked for, by what is loaded or has landed since."""
-    known = pipeline.warehouse.fetches(plan.endpoint.name)
-    loaded = loaded_ids(pipeline, plan)
-    own = (row for row in ([] if known.is_empty() else known.to_dicts()) if row["account"] == account and row["_fetch_id"] in loaded)
+    loaded = loaded_fetches(pipeline, plan, account)
     found: dict[str, datetime] = {}
     for ids, began in [
-        *((orjson.loads(row["path_ids"]), row["started"]) for row in own),
-        *((one.path_ids, one.fetched_at) for one in pending(pipeline, plan, account)),
+        *((orjson.loads(row["path_ids"]), row["started"]) for row in loaded),
+        *((one.path_ids, one.fetched_at) for one in landed_besides(pipeline, plan, account, loaded)),
     ]:
         for value in ids.values():
             found[str(value)] = max(began.astimezone(UTC), found.get(str(value), began.astimezone(UTC)))

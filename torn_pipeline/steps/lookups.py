@@ -13,6 +13,7 @@ import orjson
 import polars as pl
 
 from torn_pipeline.errors import IdRefused
+from torn_pipeline.tables.naming import fill_path
 from torn_pipeline.tables.table import Role
 
 if TYPE_CHECKING:
@@ -25,8 +26,6 @@ if TYPE_CHECKING:
     from torn_pipeline.torn import Answer, TornClient
 
 __all__ = ["as_listed", "look_up"]
-
-_PARAMETER = re.compile(r"\{[a-zA-Z]+\}")
 
 
 def look_up(
@@ -48,7 +47,7 @@ def look_up(
     for one in open_rows:
         if (one,) not in listed:
             try:
-                yield one, client.get(_PARAMETER.sub(str(one), lookup.path))
+                yield one, client.get(fill_path(lookup.path, str(one)))
             except IdRefused:
                 yield one, None
 
@@ -62,5 +61,5 @@ def as_listed(plan: EndpointPlan, page: Page, read: Callable[[], bytes]) -> Call
 
 
 def _is_of(lookup: Lookup, page: Page) -> bool:
-    pattern = _PARAMETER.sub("[^/]+", lookup.path)
+    pattern = fill_path(lookup.path, "[^/]+")
     return re.search(f"{pattern}$", urlsplit(page.url).path) is not None

@@ -8,7 +8,7 @@ never from Dagster.
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from torn_pipeline.errors import TooManyQuarantined, UsageError
 from torn_pipeline.steps.fetching import fetch
@@ -17,13 +17,16 @@ from torn_pipeline.steps.preparing import validate
 from torn_pipeline.torn import Span, day_span, merged, without
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
     from datetime import date
 
     from torn_pipeline.landing import Fetch
     from torn_pipeline.plan import EndpointPlan
     from torn_pipeline.steps.context import Pipeline, Tell
     from torn_pipeline.steps.replaying import Outcome
+
+Row = dict[str, Any]
+"""A row of ``torn_meta.fetches``."""
 
 __all__ = [
     "asked_spans",
@@ -32,7 +35,8 @@ __all__ = [
     "fetch_new",
     "fetch_span",
     "fill",
-    "loaded_ids",
+    "landed_besides",
+    "loaded_fetches",
     "missing",
     "pending",
     "refuse_without_windows",
@@ -52,24 +56,20 @@ def refuse_without_windows(plan: EndpointPlan) -> None:
 
 def complete(pipeline: Pipeline, plan: EndpointPlan, account: str) -> list[Span]:
     """The time of which every row is loaded, in order."""
-    known, loaded = pipeline.warehouse.fetches(plan.endpoint.name), loaded_ids(pipeline, plan)
-    own = [row for row in known.to_dicts() if row["complete"] and row["account"] == account and row["_fetch_id"] in loaded]
-    return merged(filter(None, (_proven(plan, row["window_from"], row["window_to"], row["started"]) for row in own)))
+    return _complete(plan, loaded_fetches(pipeline, plan, account))
 
 
 def pending(pipeline: Pipeline, plan: EndpointPlan, account: str) -> list[Fetch]:
     """What has landed since the last load, or before the first one, and is not loaded; oldest first."""
-    known, loaded = pipeline.warehouse.fetches(plan.endpoint.name), loaded_ids(pipeline, plan)
-    began = [row["started"] for row in known.to_dicts() if row["account"] == account and row["_fetch_id"] in loaded]
-    since = max(began).date() if began else None
-    return [one for one in pipeline.landing.fetches(plan.endpoint.name, account=account, since=since) if one.fetch_id not in loaded]
+    return landed_besides(pipeline, plan, account, loaded_fetches(pipeline, plan, account))
 
 
 def due(pipeline: Pipeline, plan: EndpointPlan, account: str, now: datetime) -> Span:
     """What is new at ``now``: since the newest row that is proven, loaded or only landed; the first time all there is."""
-    known = complete(pipeline, plan, account)
-    landed = filter(None, (_proven(plan, one.window_from, one.window_to, one.fetched_at) for one in pending(pipeline, plan, account)))
-    reached = max((span.until for span in [*known, *landed]), default=day_span(plan.endpoint.since).after)
+    loaded = loaded_fetches(pipeline, plan, account)
+    waiting = landed_besides(pipeline, plan, account, loaded)
+    landed = filter(None, (_proven(plan, one.window_from, one.window_to, one.fetched_at) for one in waiting))
+    reached = max((span.until for span in [*_complete(plan, loaded), *landed]), default=day_span(plan.endpoint.since).after)
     return Span(min(reached, now - timedelta(seconds=1)), now)
 
 
@@ -174,9 +174,25 @@ def _proven(plan: EndpointPlan, after: datetime | None, until: datetime | None, 
     return Span(after, end) if after < end else None
 
 
-def loaded_ids(pipeline: Pipeline, plan: EndpointPlan) -> set[str]:
-    """The ids of the fetches that the endpoint's root table was loaded with; the table's name is one that the config allows."""
-    if pipeline.warehouse.fetches(plan.endpoint.name).is_empty():
-        return set()
+def loaded_fetches(pipeline: Pipeline, plan: EndpointPlan, account: str) -> list[Row]:
+    """The rows of ``torn_meta.fetches`` of what an account's fetches have left in the endpoint's root table, oldest first."""
+    known = pipeline.warehouse.fetches(plan.endpoint.name)
+    if known.is_empty():
+        return []
+    # The table's name is one that the config allows.
     found = pipeline.warehouse.query(f"SELECT DISTINCT _fetch_id FROM torn_meta.loads WHERE table_name = '{plan.root.name}'")  # noqa: S608
-    return set(found["_fetch_id"].to_pylist())
+    loaded = set(found["_fetch_id"].to_pylist())
+    return [row for row in known.to_dicts() if row["account"] == account and row["_fetch_id"] in loaded]
+
+
+def landed_besides(pipeline: Pipeline, plan: EndpointPlan, account: str, loaded: Sequence[Row]) -> list[Fetch]:
+    """What has landed since the last of these loaded fetches, and is none of them; oldest first."""
+    since = max((row["started"] for row in loaded), default=None)
+    ids = {row["_fetch_id"] for row in loaded}
+    landed = pipeline.landing.fetches(plan.endpoint.name, account=account, since=since and since.date())
+    return [one for one in landed if one.fetch_id not in ids]
+
+
+def _complete(plan: EndpointPlan, loaded: Sequence[Row]) -> list[Span]:
+    own = [row for row in loaded if row["complete"]]
+    return merged(filter(None, (_proven(plan, row["window_from"], row["window_to"], row["started"]) for row in own)))

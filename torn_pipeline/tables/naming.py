@@ -19,7 +19,7 @@ from torn_pipeline.tables.table import Column, ColumnType, Role, Shape, StorageM
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["default_table_name", "is_epoch", "json_path", "path_ids", "singular", "snake_case", "tables_of", "value_at"]
+__all__ = ["default_table_name", "fill_path", "is_epoch", "json_path", "path_ids", "singular", "snake_case", "tables_of", "value_at"]
 
 SINGULARS = {"bonuses": "bonus", "news": "news", "players_on_wall": "player_on_wall"}
 EPOCH_NAMES = frozenset(
@@ -81,6 +81,11 @@ def path_ids(path: str) -> tuple[str, ...]:
     """The key columns that ids in a path become: ``/faction/{crimeId}/crime`` -> ``_crime_id``; lists of ids become none."""
     names = map(snake_case, re.findall(r"\{(\w+)\}", path))
     return tuple(f"_{name}" for name in names if name.rsplit("_", 1)[-1] != "ids")
+
+
+def fill_path(path: str, value: str) -> str:
+    """``/faction/{crimeId}/crime`` with a value in the place of its parameter."""
+    return re.sub(r"\{\w+\}", lambda _: value, path)
 
 
 def default_table_name(path: str) -> str:
