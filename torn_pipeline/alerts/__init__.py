@@ -1,0 +1,10 @@
+"""Alerts: what happened, who hears of it, by which channel.
+
+Here belongs what an incident is, when it begins and ends, the messages about it and how they are sent. Not here: how it is seen
+that something is wrong (``steps``, ``automation``). ``ops``, ``steps``, ``cli`` and ``automation`` may import it.
+"""
+
+from torn_pipeline.alerts.message import Message, MessageKind
+from torn_pipeline.alerts.observation import Kind, Observation, Severity
+
+__all__ = ["Kind", "Message", "MessageKind", "Observation", "Severity"]
