@@ -29,6 +29,7 @@ LAYERS = (
     "torn",
     "quality",
     "warehouse",
+    "alerts",
     "ops",
     "steps",
     "checks",
