@@ -19,6 +19,8 @@ from torn_pipeline.errors import PipelineError, UsageError
 from torn_pipeline.resources import PipelineResource, TableLoad, preview_of_answer, table_metadata, told_to_dagster
 
 if TYPE_CHECKING:
+    from datetime import date
+
     from torn_pipeline.landing import Fetch
     from torn_pipeline.plan import EndpointPlan
     from torn_pipeline.steps import Pipeline
@@ -27,6 +29,8 @@ if TYPE_CHECKING:
 __all__ = ["FULL", "endpoint_assets", "raw_key", "table_key"]
 
 _TOGETHER = 100  # fetches that one transaction loads
+
+_BACKFILL = "dagster/backfill"
 
 FULL = "torn/full"
 """The tag of a run that fetches all that the API has."""
@@ -102,8 +106,8 @@ def _raw_asset(plan: "EndpointPlan", partitions: dg.PartitionsDefinition | None)
 
 
 def _fetches(pipeline: "Pipeline", plan: "EndpointPlan", context: dg.AssetExecutionContext) -> "Iterator[Fetch]":
-    """Fetch what the run is for, account by account."""
-    from torn_pipeline.steps import asked_spans, fetch, fetch_ids, fetch_span
+    """Fetch what the run is for, account by account. A backfill takes what has landed first, and nothing that is complete."""
+    from torn_pipeline.steps import asked_spans, fetch, fetch_ids, fetch_span, landed_first
 
     endpoint, now = plan.endpoint, datetime.now(UTC).replace(microsecond=0)
     for account, days in asked_days(plan, context).items():
@@ -113,16 +117,27 @@ def _fetches(pipeline: "Pipeline", plan: "EndpointPlan", context: dg.AssetExecut
         if endpoint.ids_from:
             yield from fetch_ids(pipeline, plan, account)
         elif plan.is_windowed:
-            for span in asked_spans(pipeline, plan, account, days, now, full=FULL in context.run.tags):
+            resume = _resumes(context)
+            spans = asked_spans(pipeline, plan, account, days, now, full=FULL in context.run.tags, resume=resume)
+            landed, spans = landed_first(pipeline, plan, account, spans) if resume else ([], spans)
+            yield from landed
+            for span in spans:
                 context.log.info("%s: after %s up to %s", account, span.after, span.until)
                 yield from fetch_span(pipeline, endpoint.name, account, span, tell=lambda so_far: _progress(context, so_far))
         elif not days or now.date() in days:  # of a day before nothing can be asked any more
             yield fetch(pipeline, endpoint.name, account, tell=lambda so_far: _progress(context, so_far))
 
 
+def _resumes(context: dg.AssetExecutionContext) -> bool:
+    """Whether the run is a part of a backfill, which goes on where it, or the one before it, was stopped."""
+    return _BACKFILL in context.run.tags and FULL not in context.run.tags
+
+
 def _window(fetches: "Sequence[Fetch]") -> str:
     """From when to when the rows are that were fetched, for people."""
     bounds = [(one.window_from, one.window_to) for one in fetches if one.window_from and one.window_to]
+    if not bounds:
+        return "nothing: what was asked for is complete"
     return f"after {min(after for after, _ in bounds):%Y-%m-%d %H:%M:%S} up to {max(until for _, until in bounds):%Y-%m-%d %H:%M:%S} UTC"
 
 
@@ -190,19 +205,32 @@ def _landed(pipeline: "Pipeline", plans: "Sequence[EndpointPlan]", context: dg.A
     That is the latest fetch of the endpoint whose job this is, or of each endpoint where somebody asked for the tables. Of an
     endpoint with a history, or one that is asked by id, it is every fetch that landed since the last load.
     """
-    from torn_pipeline.steps import latest_fetch, pending
+    from torn_pipeline.steps import latest_fetch
 
     chosen = [plan for plan in plans if plan.endpoint.name == context.job_name] or list(plans)
     found = []
     for plan in chosen:
-        for account in asked_days(plan, context):
-            waiting = pending(pipeline, plan, account) if plan.has_many_fetches else []
+        for account, days in asked_days(plan, context).items():
+            waiting = _waiting(pipeline, plan, account, days, context)
             try:
                 found += [(plan, one) for one in waiting or [latest_fetch(pipeline, plan.endpoint.name, account)]]
             except UsageError:
                 if plan is chosen[-1] and not found and not plan.endpoint.ids_from:
                     raise
     return sorted(found, key=lambda one: one[1].fetched_at)
+
+
+def _waiting(
+    pipeline: "Pipeline", plan: "EndpointPlan", account: str, days: "Sequence[date]", context: dg.AssetExecutionContext
+) -> "list[Fetch]":
+    """What has landed since the last load; for a backfill also what has landed before and is not loaded."""
+    from torn_pipeline.steps import asked_spans, landed_first, pending
+
+    waiting = pending(pipeline, plan, account) if plan.has_many_fetches else []
+    if plan.is_windowed and _resumes(context):
+        spans = asked_spans(pipeline, plan, account, days, datetime.now(UTC).replace(microsecond=0), resume=True)
+        waiting += landed_first(pipeline, plan, account, spans)[0]
+    return list({one.fetch_id: one for one in waiting}.values())
 
 
 def _load_before(pipeline: "Pipeline", fetches: "Sequence[Fetch]", context: dg.AssetExecutionContext) -> None:

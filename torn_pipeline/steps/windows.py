@@ -36,6 +36,7 @@ __all__ = [
     "fetch_span",
     "fill",
     "landed_besides",
+    "landed_first",
     "loaded_fetches",
     "missing",
     "pending",
@@ -74,14 +75,21 @@ def due(pipeline: Pipeline, plan: EndpointPlan, account: str, now: datetime) -> 
 
 
 def asked_spans(
-    pipeline: Pipeline, plan: EndpointPlan, account: str, days: Iterable[date], now: datetime, *, full: bool = False
+    pipeline: Pipeline, plan: EndpointPlan, account: str, days: Iterable[date], now: datetime, *, full: bool = False, resume: bool = False
 ) -> list[Span]:
-    """What to fetch for some days (UTC) at ``now``: of today what is new, of days before it all; with ``full`` all there is."""
+    """What to load for some days (UTC) at ``now``: of today what is new, of days before it all; with ``full`` all there is.
+
+    With ``resume`` without what is complete.
+    """
     if full:
         return [Span(day_span(plan.endpoint.since).after, now)]
     today, wanted = now.date(), set(days)
     new = [due(pipeline, plan, account, now)] if today in wanted else []
-    return merged([*(day_span(day) for day in wanted if day < today), *new])
+    spans = merged([*(day_span(day) for day in wanted if day < today), *new])
+    if not resume:
+        return spans
+    done = complete(pipeline, plan, account)
+    return [rest for span in spans for rest in without(span, done)]
 
 
 def missing(pipeline: Pipeline, plan: EndpointPlan, account: str, since: date, until: date, *, now: datetime) -> list[Span]:
@@ -146,16 +154,24 @@ def fill(
     Raises:
         PipelineError: as :func:`fetch` and :func:`load`; what was loaded before stays, and is not fetched again the next time.
     """
-    left = merged(spans)
-    for landed in list(pipeline.landing.fetches(plan.endpoint.name, account=account)):
-        proven = _proven(plan, landed.window_from, landed.window_to, landed.fetched_at)
-        if proven is None or not any(without(span, [proven]) != [span] for span in left):
-            continue
-        yield landed, _load(pipeline, landed, run_id)
-        left = [rest for span in left for rest in without(span, [proven])]
+    landed, left = landed_first(pipeline, plan, account, spans)
+    for one in landed:
+        yield one, _load(pipeline, one, run_id)
     for span in left:
         for fetched in fetch_span(pipeline, plan.endpoint.name, account, span, tell=tell):
             yield fetched, _load(pipeline, fetched, run_id)
+
+
+def landed_first(pipeline: Pipeline, plan: EndpointPlan, account: str, spans: Iterable[Span]) -> tuple[list[Fetch], list[Span]]:
+    """The landed fetches that bring some of a time, oldest first, and what of it the landing does not have."""
+    left, found = merged(spans), []
+    for landed in pipeline.landing.fetches(plan.endpoint.name, account=account):
+        proven = _proven(plan, landed.window_from, landed.window_to, landed.fetched_at)
+        if proven is None or not any(without(span, [proven]) != [span] for span in left):
+            continue
+        found.append(landed)
+        left = [rest for span in left for rest in without(span, [proven])]
+    return found, left
 
 
 def _load(pipeline: Pipeline, fetched: Fetch, run_id: str) -> Outcome:

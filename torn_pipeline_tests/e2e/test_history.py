@@ -13,11 +13,12 @@ import dagster as dg
 import pytest
 
 from torn_pipeline import steps
-from torn_pipeline.assets import raw_key, table_key
+from torn_pipeline.assets import FULL, raw_key, table_key
 from torn_pipeline.automation.in_process import run_endpoint
 from torn_pipeline.definitions import build_defs
 from torn_pipeline.settings import Settings
 from torn_pipeline.simulator import DuplicatePage, EmptyList, ErrorCode, Simulator, Size, World
+from torn_pipeline.torn import day_span
 from torn_pipeline_tests.ledger import know_keys
 
 if TYPE_CHECKING:
@@ -166,6 +167,25 @@ def test_days_that_are_chosen_together_are_one_run(harness: Harness) -> None:
     assert len(harness.pipeline.warehouse.fetches("faction_attacks")) == 1
     plan, now = harness.pipeline.plan("faction_attacks"), datetime.now(UTC)
     assert not steps.missing(harness.pipeline, plan, "default", today - timedelta(days=5), today - timedelta(days=1), now=now)
+
+
+def test_a_backfill_takes_what_has_landed_and_nothing_that_is_complete(harness: Harness) -> None:
+    plan, today = harness.pipeline.plan("faction_attacks"), datetime.now(UTC).date()
+    first, last = today - timedelta(days=5), today - timedelta(days=2)
+    list(steps.fetch_span(harness.pipeline, "faction_attacks", "default", day_span(first, last)))
+    assert not harness.run(day=last + timedelta(days=1)).error  # loaded later than what has only landed
+    tags = {
+        "dagster/backfill": "a",
+        "dagster/asset_partition_range_start": f"default|{first}",
+        "dagster/asset_partition_range_end": f"default|{last}",
+    }
+    job, calls = harness.defs.resolve_job_def("faction_attacks"), harness.simulator.received
+    for _ in range(2):
+        assert job.execute_in_process(instance=harness.instance, tags=tags).success
+        assert harness.simulator.received == calls
+        assert not steps.missing(harness.pipeline, plan, "default", first, last, now=datetime.now(UTC))
+    assert job.execute_in_process(instance=harness.instance, tags=tags | {FULL: "true"}).success
+    assert harness.simulator.received > calls
 
 
 def test_what_landed_is_loaded_before_the_api_is_asked(harness: Harness) -> None:
