@@ -15,12 +15,14 @@
     │   ├── LandingError         the landing cannot be read or written as it must
     │   ├── WarehouseError       the warehouse refused a load or a query
     │   │   └── QueryRefused     what somebody asked of it is no query, or a wrong one (exit status 2)
+    │   ├── ChannelRefused       an alert's channel takes no message as it is set up
     │   ├── TooManyQuarantined   more roots are broken than the endpoint allows
     │   └── TooManyClosed        a snapshot lacks more rows than the endpoint allows
     └── Transient                the same call may succeed later
         ├── ApiUnavailable       the API or the way to it is in trouble
         │   ├── RateLimited      too many calls; wait, then go on
         │   └── ApiClosed        the API asks everybody to stay away for some minutes
+        ├── ChannelUnavailable   an alert's channel, or the way to it, is in trouble
         └── WarehouseBusy        another process holds the warehouse
 
 A message is one sentence for a person: what is wrong, where, and what to do. It never holds a key.
@@ -32,6 +34,8 @@ __all__ = [
     "ApiClosed",
     "ApiUnavailable",
     "BodyRefused",
+    "ChannelRefused",
+    "ChannelUnavailable",
     "ConfigError",
     "ContractError",
     "IdRefused",
@@ -110,6 +114,10 @@ class QueryRefused(WarehouseError):
     exit_status = 2
 
 
+class ChannelRefused(Permanent):
+    """A channel of alerts takes no message until somebody changes how it is set up."""
+
+
 class TooManyQuarantined(Permanent):
     """More roots of a fetch are broken than the endpoint's ``max_quarantined`` allows."""
 
@@ -136,6 +144,14 @@ class RateLimited(ApiUnavailable):
 
 class ApiClosed(ApiUnavailable):
     """The API asks everybody to stay away for some minutes; not tried again at once."""
+
+
+class ChannelUnavailable(Transient):
+    """A channel of alerts, or the way to it, is in trouble; ``wait`` is how many seconds it asked for, if it did."""
+
+    def __init__(self, message: str, wait: float | None = None) -> None:
+        super().__init__(message)
+        self.wait = wait
 
 
 class WarehouseBusy(Transient):

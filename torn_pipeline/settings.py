@@ -11,22 +11,26 @@ import re
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import SplitResult, parse_qsl, urlsplit
 
 from dotenv import dotenv_values
 
 from torn_pipeline.errors import ConfigError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
-__all__ = ["DEFAULT_API_URL", "Settings"]
+__all__ = ["ALERT_VARIABLE", "DEFAULT_API_URL", "LOOPBACK_HOSTS", "Settings", "address_problem"]
 
 DEFAULT_API_URL = "https://api.torn.com/v2"
 TORN_WINDOW = 60.0  # seconds in which Torn counts the calls of one user
 LOOPBACK_HOSTS = frozenset({"127.0.0.1", "::1", "localhost"})
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 LOG_FORMATS = ("text", "json")
+ALERT_VARIABLE = "TORN_ALERT"
+ALERT_SECRET = re.compile(rf"{ALERT_VARIABLE}_(?P<name>[A-Z][A-Z0-9_]*?)(?P<file>_FILE)?")
+PATH_IS_TELLING = 8  # characters from which on the path of a secret URL is a secret by itself
+PART_IS_TELLING = 16  # likewise one part of it, such as a token
 KEY_VARIABLE = re.compile(r"TORN_API_KEY(?:_(?!FILE\Z)(?P<name>[A-Z][A-Z0-9_]*?))?(?P<file>_FILE)?")
 
 
@@ -36,6 +40,7 @@ class Settings:
 
     ``rate_window`` is the length in seconds of the window that ``rate_limit`` counts calls in; Torn's is
     60, tests shorten it. ``bigquery_emulator`` is the address of a local server that stands in for BigQuery.
+    ``alert_secrets`` maps the name of a channel of alerts to its URL, password or key; ``heartbeat_url`` is asked at each beat.
     """
 
     api_url: str = DEFAULT_API_URL
@@ -49,6 +54,8 @@ class Settings:
     dagster_home: Path = Path("data/dagster")
     rate_window: float = TORN_WINDOW
     keys: Mapping[str, tuple[str, ...]] = field(default_factory=dict, repr=False)
+    alert_secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
+    heartbeat_url: str = field(default="", repr=False)
 
     @property
     def is_loopback(self) -> bool:
@@ -73,7 +80,9 @@ class Settings:
     @property
     def secrets(self) -> tuple[str, ...]:
         """Every value that must never be shown."""
-        return tuple(key for keys in self.keys.values() for key in keys)
+        keys = [key for keys in self.keys.values() for key in keys]
+        others = [part for value in (*self.alert_secrets.values(), self.heartbeat_url) if value for part in _telling(value)]
+        return tuple(dict.fromkeys(keys + others))
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] | None = None) -> Settings:
@@ -107,6 +116,8 @@ class Settings:
             dagster_home=Path(merged.get("DAGSTER_HOME") or data_dir / "dagster").absolute(),
             rate_window=_seconds(merged, "TORN_RATE_WINDOW", TORN_WINDOW, problems),
             keys=_keys(merged, problems),
+            alert_secrets=_alert_secrets(merged, problems),
+            heartbeat_url=merged.get("TORN_HEARTBEAT_URL", "").strip(),
         )
         problems += settings.problems()
         if merged.get("DAGSTER_POSTGRES_URL"):
@@ -120,10 +131,16 @@ class Settings:
         """The variable that an account's key comes from."""
         return "TORN_API_KEY" if account == "default" else f"TORN_API_KEY_{account.upper()}"
 
+    @staticmethod
+    def alert_variable(channel: str) -> str:
+        """The variable that the secret of a channel of alerts comes from."""
+        return f"{ALERT_VARIABLE}_{channel.upper()}"
+
     def environment(self) -> dict[str, str]:
         """The environment of this process with these settings in place of its own, for a child process."""
         kept = {name: value for name, value in os.environ.items() if not name.startswith("TORN_")}
         keys = {self.key_variable(account): ",".join(keys) for account, keys in self.keys.items()}
+        alerts = {self.alert_variable(channel): secret for channel, secret in self.alert_secrets.items()}
         emulator = {"BIGQUERY_EMULATOR_HOST": self.bigquery_emulator} if self.bigquery_emulator else {}
         return kept | {
             **emulator,
@@ -135,8 +152,10 @@ class Settings:
             "TORN_LOG_LEVEL": self.log_level,
             "TORN_LOG_FORMAT": self.log_format,
             "TORN_RATE_WINDOW": str(self.rate_window),
+            "TORN_HEARTBEAT_URL": self.heartbeat_url,
             "DAGSTER_HOME": str(self.dagster_home),
             **keys,
+            **alerts,
         }
 
     def problems(self) -> list[str]:
@@ -151,11 +170,35 @@ class Settings:
             found.append("TORN_API_URL must hold neither a user, a password, a query nor a fragment: keys belong in TORN_API_KEY")
         if self.rate_window != TORN_WINDOW and not self.is_loopback:
             found.append(f"TORN_RATE_WINDOW is {self.rate_window:g}: Torn itself counts in {TORN_WINDOW:g} s, unset it")
+        if self.heartbeat_url and (problem := address_problem(self.heartbeat_url)):
+            found.append(f"TORN_HEARTBEAT_URL {problem}")
         if self.log_level not in LOG_LEVELS:
             found.append(f"TORN_LOG_LEVEL is {self.log_level!r}: use one of {', '.join(LOG_LEVELS)}")
         if self.log_format not in LOG_FORMATS:
             found.append(f"TORN_LOG_FORMAT is {self.log_format!r}: use text or json")
         return found
+
+
+def address_problem(url: str) -> str:
+    """What keeps a secret URL from being used, said without showing it; empty when nothing does."""
+    parts = _url(url)
+    if parts.scheme not in {"http", "https"} or not parts.hostname or not url.isprintable() or " " in url:
+        return "is not an http(s) URL: copy it whole from the service that gave it"
+    if parts.scheme == "http" and parts.hostname not in LOOPBACK_HOSTS:
+        return "uses plain http to another machine, which would show it on the way: use https"
+    return ""
+
+
+def _telling(secret: str) -> Iterator[str]:
+    """The secret, and of a URL the parts that give it away."""
+    yield secret
+    url = _url(secret)
+    if url.scheme not in {"http", "https"}:
+        return
+    request = f"{url.path}?{url.query}" if url.query else url.path
+    parts = [*url.path.split("/"), *(value for _, value in parse_qsl(url.query)), url.password or ""]
+    yield from (whole for whole in (request, url.path) if len(whole) >= PATH_IS_TELLING)
+    yield from (part for part in parts if len(part) >= PART_IS_TELLING)
 
 
 def _url(text: str) -> SplitResult:
@@ -200,6 +243,22 @@ def _keys(environment: Mapping[str, str], problems: list[str]) -> dict[str, tupl
         if found:
             keys[account] = keys.get(account, ()) + tuple(key for key in found if key not in keys.get(account, ()))
     return keys
+
+
+def _alert_secrets(environment: Mapping[str, str], problems: list[str]) -> dict[str, str]:
+    secrets: dict[str, str] = {}
+    for name, value in sorted(environment.items()):
+        match = ALERT_SECRET.fullmatch(name)
+        if match is None or not value.strip():
+            continue
+        channel = match["name"].lower()
+        if channel in secrets:
+            problems.append(f"{name} and {Settings.alert_variable(channel)} are both set: unset one of them")
+            continue
+        secret = (_file(name, value, problems) if match["file"] else value).strip()
+        if secret:
+            secrets[channel] = secret
+    return secrets
 
 
 def _file(name: str, path: str, problems: list[str]) -> str:

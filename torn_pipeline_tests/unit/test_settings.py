@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from torn_pipeline.errors import ConfigError
+from torn_pipeline.redaction import Redactor
 from torn_pipeline.settings import Settings
 
 
@@ -219,3 +220,43 @@ def test_a_key_is_told_from_others_without_showing_it() -> None:
     assert settings.key_id("default") != settings.key_id("other")
     assert "abcdefgh" not in settings.key_id("default")
     assert settings.key_id("nobody") == ""
+
+
+def test_channels_have_one_secret_each(tmp_path: Path) -> None:
+    file = tmp_path / "password"
+    file.write_text("from-a-file\n", encoding="utf-8")
+    settings = Settings.from_environment(
+        {"TORN_ALERT_LEADERS": " hush-hush ", "TORN_ALERT_POST_2_FILE": str(file), "TORN_ALERT_EMPTY": "", "TORN_ALERTS": "no channel's"}
+    )
+    assert settings.alert_secrets == {"leaders": "hush-hush", "post_2": "from-a-file"}
+    assert "hush" not in repr(settings)
+    assert _problems({"TORN_ALERT_A": "hush", "TORN_ALERT_A_FILE": str(file)}) == [
+        "TORN_ALERT_A_FILE and TORN_ALERT_A are both set: unset one of them"
+    ]
+
+
+def test_of_a_secret_url_every_telling_part_is_secret() -> None:
+    url = "https://discord.com/api/webhooks/123/abcdefghijklmnopqrstuvwx?thread_id=5"
+    ping = "https://ping.example/0b7a7c3e-1d0f-4c58-9d43-3c8d7a5b1f10"
+    redact = Redactor(Settings.from_environment({"TORN_ALERT_LEADERS": url, "TORN_HEARTBEAT_URL": ping}).secrets)
+    assert redact(f"posted to {url}") == "posted to ***"
+    assert redact("POST /api/webhooks/123/abcdefghijklmnopqrstuvwx?thread_id=5&wait=true 404") == "POST ***&wait=true 404"
+    assert redact("the token abcdefghijklmnopqrstuvwx is at discord.com") == "the token *** is at discord.com"
+    assert redact("0b7a7c3e-1d0f-4c58-9d43-3c8d7a5b1f10") == "***"
+
+
+def test_a_child_gets_the_secrets_of_alerts(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TORN_ALERT_GONE", "of this process alone")
+    given = {"TORN_ALERT_LEADERS": "hush-hush", "TORN_HEARTBEAT_URL": "https://ping.example/1"}
+    child = Settings.from_environment(Settings.from_environment(given).environment())
+    assert (child.alert_secrets, child.heartbeat_url) == ({"leaders": "hush-hush"}, "https://ping.example/1")
+
+
+@pytest.mark.parametrize(
+    "url", ["http://ping.example/hush", "ftp://ping.example/hush", "hush", "https://", "https://a b/hush", "https://[bad/hush"]
+)
+def test_a_heartbeat_url_that_cannot_be_used_is_refused_unseen(url: str) -> None:
+    [problem] = _problems({"TORN_HEARTBEAT_URL": url})
+    assert problem.startswith("TORN_HEARTBEAT_URL ")
+    assert "hush" not in problem
+    assert Settings.from_environment({"TORN_HEARTBEAT_URL": "http://127.0.0.1:1/hush"}).heartbeat_url
