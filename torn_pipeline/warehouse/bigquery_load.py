@@ -30,6 +30,7 @@ from torn_pipeline.warehouse.bigquery_service import Aborted, Stale, job_name
 from torn_pipeline.warehouse.bigquery_settle import BROKEN, QUARANTINE, Incoming, Script, Settlement, Staged
 from torn_pipeline.warehouse.bigquery_staging import LOAD, StagedTable
 from torn_pipeline.warehouse.bigquery_tables import LiveTable, field_of, look, shape, widen
+from torn_pipeline.warehouse.nulls import as_text
 from torn_pipeline.warehouse.protocol import Load, Receipt, TableReceipt, Window
 from torn_pipeline.warehouse.windows import leaves_nothing, refuse_window
 
@@ -298,7 +299,8 @@ class Writing:
         settlement.quarantine(ledger)
         if not load.partial:
             sizes = {name: file.sizes[number] for name, file in self._files.items()}
-            settlement.ledger(ledger, sizes, histories.opened)
+            nulls = {name: as_text(file.nulls.get(number, {})) for name, file in self._files.items()}
+            settlement.ledger(ledger, sizes, nulls, histories.opened)
         ledger.note(load)
         filled |= {name for name, file in self._files.items() if file.rows[number]}
         filled |= {history.name for table, history in zip(load.tables, load.histories, strict=False) if table.name in filled}

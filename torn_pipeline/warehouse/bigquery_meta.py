@@ -66,6 +66,7 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
             run_id STRING, quarantined_at TIMESTAMP)""",
         "CREATE TABLE IF NOT EXISTS {meta}version (version INT64, applied_at TIMESTAMP)",
     ),
+    ("ALTER TABLE {meta}loads ADD COLUMN IF NOT EXISTS nulls STRING",),
 )
 """What each version adds to the one before; never changed once released. Every statement can be run again."""
 
@@ -128,11 +129,12 @@ class Newer:
 class Ledger:
     """What a load has to know of the loads before it; kept up to date while several are written in one transaction.
 
-    ``born`` tells this warehouse from one that had its name before; ``sequence`` is the last ``load_id`` of the
-    tables asked for. Moments are microseconds since 1970. ``columns`` has by table the number of its last version,
+    ``version`` is that of the platform's tables, ``born`` tells this warehouse from one that had its name before; ``sequence``
+    is the last ``load_id`` of the tables asked for. Moments are microseconds since 1970. ``columns`` has by table the number of its last version,
     and its columns' types as words.
     """
 
+    version: int = 0
     born: int = 0
     sequence: int = 0
     modes: dict[str, str] = field(default_factory=dict)
@@ -249,6 +251,8 @@ def read_ledger(service: Service, tables: Sequence[str], loads: Sequence[Load]) 
     ledger = Ledger()
     for row in rows:
         _take(ledger, row["kind"], json.loads(row["value"]))
+    if ledger.version < len(MIGRATIONS):
+        migrate(service)
     return ledger
 
 
@@ -296,7 +300,7 @@ def _take(ledger: Ledger, kind: str, row: dict[str, Any]) -> None:
             if row["version"] > len(MIGRATIONS):
                 message = f"torn_meta has version {row['version']} and this torn-pipeline knows {len(MIGRATIONS)}: upgrade torn-pipeline"
                 raise WarehouseError(message)
-            ledger.born = int(row["born"])
+            ledger.version, ledger.born = int(row["version"]), int(row["born"])
         case "mode":
             ledger.modes[row["t"]] = row["m"]
             ledger.sequence = max(ledger.sequence, row["i"])

@@ -208,10 +208,10 @@ class Settlement:
             known = fetch.fetch_id in ledger.fetches
             self._script.run(*meta.fetch_written(self._place, fetch, self._script.values, known=known))
 
-    def ledger(self, ledger: Ledger, sizes: Mapping[str, int], opened: Mapping[str, str]) -> None:
+    def ledger(self, ledger: Ledger, sizes: Mapping[str, int], nulls: Mapping[str, str], opened: Mapping[str, str]) -> None:
         """Write a row for each table, in place of one for the same fetch and contract version.
 
-        ``opened`` counts the versions by history table.
+        ``nulls`` are the counts of nulls as JSON, ``opened`` counts the versions by history table.
         """
         load, values, table = self._load, self._script.values, self._place.meta_table("loads")
         names = [one.name for one in (*load.tables, *load.histories)]
@@ -226,12 +226,13 @@ class Settlement:
         mode, run, now = values.bind(load.mode.value), values.bind(load.run_id), values.moment(datetime.now(UTC))
         rows = [
             f"({ledger.sequence + place}, {self._fetch_id}, {values.bind(name)}, {where}, {version}, {self._fetched_at}, {mode}, "
-            f"{opened.get(name) or self.written(name)}, {sizes.get(name, 0)}, {run}, {now})"
+            f"{opened.get(name) or self.written(name)}, {sizes.get(name, 0)}, {run}, {now}, "
+            f"{values.bind(nulls[name]) if name in nulls else 'NULL'})"
             for place, name in enumerate(names, start=1)
         ]
         self._script.run(
             f"INSERT INTO {table} (load_id, _fetch_id, table_name, slice, contract_version, _fetched_at, mode, `rows`, bytes, run_id, "
-            f"loaded_at) VALUES {', '.join(rows)}"
+            f"loaded_at, nulls) VALUES {', '.join(rows)}"
         )
 
     def written(self, table: str) -> str:

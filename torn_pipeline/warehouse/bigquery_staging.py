@@ -13,6 +13,7 @@ from pyarrow.parquet import ParquetFile, ParquetWriter
 from torn_pipeline.errors import WarehouseError
 from torn_pipeline.tables.table import ColumnType
 from torn_pipeline.warehouse.bigquery_tables import wider
+from torn_pipeline.warehouse.nulls import null_counts
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -49,7 +50,7 @@ class StagedTable:
     """The rows of one table. In the files its columns are called ``c0``, ``c1`` …, as BigQuery takes not every name.
 
     ``contract`` has the types that columns must have; others may come as they like. ``rows`` and ``sizes`` (bytes in
-    memory) count by load.
+    memory) count by load, ``nulls`` by load and column.
     """
 
     name: str
@@ -58,6 +59,7 @@ class StagedTable:
     places: dict[str, str] = field(default_factory=dict)
     rows: Counter[int] = field(default_factory=Counter)
     sizes: Counter[int] = field(default_factory=Counter)
+    nulls: dict[int, Counter[str]] = field(default_factory=dict)
     types: Types = field(default_factory=dict)
     """The columns' types in the one file of :meth:`final`."""
     _parts: list[_Part] = field(default_factory=list)
@@ -79,6 +81,7 @@ class StagedTable:
         if frame.height:
             self.rows[number] += frame.height
             self.sizes[number] += int(frame.estimated_size())
+            self.nulls.setdefault(number, Counter()).update(null_counts(frame))
             placed = [pl.col(name).alias(self.places[name]) for name in self._parts[-1].types]
             self._waiting.append(frame.select(*placed, pl.lit(number, pl.Int64).alias(LOAD)))
             if sum(one.height for one in self._waiting) >= _PIECE:

@@ -10,6 +10,7 @@ removes what the load replaces, so the cost does not grow with the number of bat
 from __future__ import annotations
 
 import json
+from collections import Counter
 from typing import TYPE_CHECKING
 
 import polars as pl
@@ -20,6 +21,7 @@ from torn_pipeline.warehouse import duckdb_meta as meta
 from torn_pipeline.warehouse.duckdb_history import Histories
 from torn_pipeline.warehouse.duckdb_schema import accept, add, ensure
 from torn_pipeline.warehouse.duckdb_sql import identifier, qualified, same, temporary, within
+from torn_pipeline.warehouse.nulls import as_text, null_counts
 from torn_pipeline.warehouse.protocol import Receipt, TableReceipt, Window
 from torn_pipeline.warehouse.windows import leaves_nothing, refuse_window
 
@@ -86,6 +88,7 @@ class _Writing:
         self._written = dict.fromkeys(self._tables, 0)
         self._deleted = dict.fromkeys(self._tables, 0)
         self._bytes = dict.fromkeys(self._tables, 0)
+        self._nulls: dict[str, Counter[str]] = {name: Counter() for name in self._tables}
         self._waiting: dict[str, list[pl.DataFrame]] = {name: [] for name in self._tables}
         self._held: set[str] = set()
         self._filled: set[str] = set()
@@ -134,7 +137,9 @@ class _Writing:
         meta.record_quarantine(self._session, load)
         receipts = {name: self._receipt(name) for name in self._live}
         if not load.partial:
-            meta.record_load(self._session, load, {name: (receipt.rows, receipt.bytes) for name, receipt in receipts.items()})
+            nulls = {name: as_text(counts) for name, counts in self._nulls.items()}
+            written = {name: (receipt.rows, receipt.bytes, nulls.get(name)) for name, receipt in receipts.items()}
+            meta.record_load(self._session, load, written)
         return Receipt(tables=receipts, kept_newer=self._kept_newer)
 
     def _mark_missing(self) -> None:
@@ -205,6 +210,7 @@ class _Writing:
         rows = frame.to_arrow(compat_level=pl.CompatLevel.newest())
         self._written[name] += self._session.run(sql, incoming=rows)[0][0]
         self._bytes[name] += rows.nbytes
+        self._nulls[name].update(null_counts(frame))
 
     def _needs_keys(self, root: Table) -> bool:
         """Whether it matters which roots the batches brought: to note them costs a sixth of what it costs to insert them."""

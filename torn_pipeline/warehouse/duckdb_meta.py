@@ -62,6 +62,7 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
             json_path VARCHAR, reason VARCHAR, raw VARCHAR, _raw_id VARCHAR, _fetch_id VARCHAR, _fetched_at TIMESTAMPTZ,
             run_id VARCHAR, quarantined_at TIMESTAMPTZ)""",
     ),
+    ("ALTER TABLE warehouse.torn_meta.loads ADD COLUMN nulls VARCHAR",),
 )
 """What each version of ``torn_meta`` adds to the one before; never changed once released."""
 
@@ -154,8 +155,8 @@ def record_fetch(session: Session, fetch: Fetch) -> None:
     session.run(f"INSERT INTO warehouse.torn_meta.fetches VALUES ({', '.join('?' * len(values))})", values)
 
 
-def record_load(session: Session, load: Load, written: Mapping[str, tuple[int, int]]) -> None:
-    """Write a row for each table; ``written`` are its rows and bytes."""
+def record_load(session: Session, load: Load, written: Mapping[str, tuple[int, int, str | None]]) -> None:
+    """Write a row for each table; ``written`` are its rows, its bytes and how many nulls its columns had, as JSON."""
     fetch = load.fetch
     names = list(written)
     session.run(
@@ -165,10 +166,10 @@ def record_load(session: Session, load: Load, written: Mapping[str, tuple[int, i
     account = None if load.shared_scope else fetch.account
     where = _json({"endpoint": fetch.endpoint, "account": account, "path_ids": dict(fetch.path_ids)})
     for name in names:
-        rows, size = written[name]
+        rows, size, nulls = written[name]
         session.run(
             """INSERT INTO warehouse.torn_meta.loads
-                SELECT coalesce(max(load_id), 0) + 1, ?, ?, ?, ?, ?, ?, ?, ?, ?, ? FROM warehouse.torn_meta.loads""",
+                SELECT coalesce(max(load_id), 0) + 1, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ? FROM warehouse.torn_meta.loads""",
             [
                 fetch.fetch_id,
                 name,
@@ -180,6 +181,7 @@ def record_load(session: Session, load: Load, written: Mapping[str, tuple[int, i
                 size,
                 load.run_id,
                 datetime.now(UTC),
+                nulls,
             ],
         )
 

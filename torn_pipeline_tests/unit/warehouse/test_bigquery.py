@@ -189,6 +189,15 @@ def test_a_newer_version_of_the_platforms_tables_is_refused(warehouse: BigQueryW
         warehouse.load(load(fetch(2), {1: ()}))
 
 
+def test_the_platforms_tables_of_the_first_version_are_brought_up_to_date(warehouse: BigQueryWarehouse) -> None:
+    warehouse.load(load(fetch(1), {1: ()}))
+    loads, version = (warehouse.place.meta_table(name) for name in ("loads", "version"))
+    client_of(warehouse).query_and_wait(f"ALTER TABLE {loads} DROP COLUMN nulls; DELETE FROM {version} WHERE version > 1")  # noqa: S608 - as above
+    warehouse.load(load(fetch(2), {1: ()}))
+    found = warehouse.query("SELECT _fetch_id, nulls FROM torn_meta.loads WHERE table_name = 'things' ORDER BY load_id").to_pylist()
+    assert [(one["_fetch_id"], one["nulls"]) for one in found] == [("things-default-1", None), ("things-default-2", "{}")]
+
+
 # --- writers at once -----------------------------------------------------------------------------------------
 
 
