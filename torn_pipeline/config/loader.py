@@ -1,8 +1,8 @@
-"""From the config file to a :class:`PipelineConfig`, or to every problem it has at once, each with its line."""
+"""From a config file to its model, or to every problem it has at once, each with its line."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from pydantic import ValidationError
 
@@ -13,14 +13,18 @@ from torn_pipeline.config.wording import sentence_of
 from torn_pipeline.errors import ConfigError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+
+    from pydantic import BaseModel
 
     from torn_pipeline.config.models import Parts, Places
     from torn_pipeline.config.rules import Problem
     from torn_pipeline.config.sources import Source
     from torn_pipeline.settings import Settings
 
-__all__ = ["load_config"]
+__all__ = ["load_config", "read_model"]
+
+_Model = TypeVar("_Model", bound="BaseModel")
 
 KEY_FIELDS = frozenset({"key", "keys", "api_key", "api_keys", "apikey", "apikeys", "password", "secret", "token"})
 LONG_ENOUGH_FOR_A_KEY = 8
@@ -38,22 +42,54 @@ def load_config(settings: Settings, overrides: Sequence[str] = ()) -> PipelineCo
         ConfigError: with every problem, one a line, each with file and line.
     """
     source = read_source(settings.config, overrides)
+    return read_model(source, PipelineConfig, settings, lambda problems: _rules(source.data, problems, settings), "TORN_API_KEY_<NAME>")
+
+
+def read_model(
+    source: Source, model: type[_Model], settings: Settings, judge: Callable[[Sequence[Problem]], Iterable[Problem]], variable: str
+) -> _Model:
+    """A file as its model.
+
+    Args:
+        source: the file.
+        model: what it must be.
+        settings: whose secrets must not stand in it.
+        judge: what several fields say together; it is given the problems of the fields by themselves.
+        variable: where a secret belongs instead.
+
+    Raises:
+        ConfigError: with every problem, one a line, each with file and line.
+    """
     if source.problems:
         raise ConfigError("\n".join(source.problems))
-    secrets = list(_secret_problems(source, settings))
-    config, problems = _validate(source)
-    problems += _rules(source.data, problems, settings)
+    secrets = list(_secret_problems(source, settings, variable))
+    config, problems = _validate(source, model)
+    problems += judge(problems)
     problems = secrets + [problem for problem in problems if not any(problem[0][: len(path)] == path for path, _ in secrets)]
     if config is None or problems:
         raise ConfigError("\n".join(dict.fromkeys(_line(source, *problem) for problem in _in_order(source.places, problems))))
     return config
 
 
-def _validate(source: Source) -> tuple[PipelineConfig | None, list[Problem]]:
+def _validate(source: Source, model: type[_Model]) -> tuple[_Model | None, list[Problem]]:
     try:
-        return PipelineConfig.model_validate(source.data, context=source.places), []
+        return model.model_validate(source.data, context=source.places), []
     except ValidationError as error:
-        return None, [(details["loc"], sentence_of(details)) for details in error.errors()]
+        return None, [(_in_data(source.data, details["loc"]), sentence_of(details, model)) for details in error.errors()]
+
+
+def _in_data(data: object, path: Parts) -> Parts:
+    """A path of Pydantic's as the data have it: without the kinds, by which it tells one model of an entry from another."""
+    found: list[str | int] = []
+    for part in path:
+        if found and isinstance(found[-1], int) and isinstance(data, dict) and data.get("kind") == part:
+            continue
+        found.append(part)
+        if isinstance(data, dict):
+            data = data.get(part)
+        else:
+            data = data[part] if isinstance(data, list) and isinstance(part, int) and part < len(data) else None
+    return tuple(found)
 
 
 def _rules(data: object, problems: Sequence[Problem], settings: Settings) -> list[Problem]:
@@ -93,16 +129,16 @@ def _list(data: dict[str, object], section: str) -> list[object]:
     return items if isinstance(items, list) else []
 
 
-def _secret_problems(source: Source, settings: Settings) -> Iterator[Problem]:
-    """Keys in the file: fields named for one, and values that hold one of the environment's."""
+def _secret_problems(source: Source, settings: Settings, variable: str) -> Iterator[Problem]:
+    """Secrets in the file: fields named for one, and values that hold one of the environment's."""
     secrets = [secret for secret in settings.secrets if len(secret) >= LONG_ENOUGH_FOR_A_KEY]
     for path, value in _walk(source.data, ()):
         if isinstance(value, str) and any(secret in value for secret in secrets):
-            yield path, "holds an API key: take it out, keys belong in the environment as TORN_API_KEY_<NAME>"
+            yield path, f"holds a secret: take it out, secrets belong in the environment as {variable}"
         elif path and any(secret in str(path[-1]) for secret in secrets):
-            yield path[:-1], "has an API key as a field: take it out, keys belong in the environment as TORN_API_KEY_<NAME>"
+            yield path[:-1], f"has a secret as a field: take it out, secrets belong in the environment as {variable}"
         elif path and str(path[-1]).lower().replace("-", "_") in KEY_FIELDS:
-            yield path, "keys are not read from the config: take it out and set TORN_API_KEY_<NAME> in the environment"
+            yield path, f"secrets are not read from the config: take it out and set {variable} in the environment"
 
 
 def _walk(data: object, path: Parts) -> Iterator[tuple[Parts, object]]:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import difflib
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 
-from torn_pipeline.config.models import Account, Defaults, Endpoint, PipelineConfig
+from pydantic import BaseModel
+
+from torn_pipeline.config.models import PipelineConfig
 from torn_pipeline.config.sources import KEY
 
 if TYPE_CHECKING:
-    from pydantic import BaseModel
+    from collections.abc import Iterator
+
     from pydantic_core import ErrorDetails
 
     from torn_pipeline.config.models import Parts
@@ -32,11 +35,11 @@ TYPES = {
 }
 
 
-def sentence_of(details: ErrorDetails) -> str:
-    """What Pydantic found, without its own words and without any value that could be a key."""
+def sentence_of(details: ErrorDetails, model: type[BaseModel] = PipelineConfig) -> str:
+    """What Pydantic found in a ``model``, without its own words and without any value that could be a key."""
     kind, shown, context = details["type"], _shown(details["input"]), details.get("ctx", {})
     if kind == "extra_forbidden":
-        return _unknown(details["loc"])
+        return _unknown(model, details["loc"])
     if kind == "missing":
         return "is missing: add it"
     if details["input"] is None:
@@ -51,17 +54,35 @@ def sentence_of(details: ErrorDetails) -> str:
     }.get(kind, f"is {shown}: {TYPES.get(kind, 'is not what belongs here')}")
 
 
-def _unknown(path: Parts) -> str:
-    known = _fields(path)
+def _unknown(model: type[BaseModel], path: Parts) -> str:
+    known = _fields(model, path[:-1])
     close = difflib.get_close_matches(str(path[-1]), known, n=1)
     meant = f"did you mean `{close[0]}`?" if close else f"use one of {', '.join(known)}"
     return f"is not a known field: {meant}"
 
 
-def _fields(path: Parts) -> list[str]:
-    models: dict[str | int, type[BaseModel]] = {"defaults": Defaults, "accounts": Account, "endpoints": Endpoint}
-    model = models[path[0]] if len(path) > 1 else PipelineConfig
-    return list(model.model_fields)
+def _fields(model: type[BaseModel], path: Parts) -> list[str]:
+    """The fields, as the file has them, of what stands at ``path`` of a model."""
+    models = [model]
+    for part in path:
+        if len(models) > 1:  # one of several, told by what its `kind` must be
+            models = [one for one in models if part in get_args(one.model_fields["kind"].annotation)]
+        elif not isinstance(part, int):
+            models = [
+                below
+                for name, field in models[0].model_fields.items()
+                if part in {name, field.alias}
+                for below in _models(field.annotation)
+            ]
+    return [field.alias or name for name, field in models[0].model_fields.items()]
+
+
+def _models(annotation: object) -> Iterator[type[BaseModel]]:
+    """The models that an annotation speaks of."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    for part in get_args(annotation):
+        yield from _models(part)
 
 
 def _shown(value: object) -> str:

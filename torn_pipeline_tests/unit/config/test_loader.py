@@ -95,7 +95,7 @@ endpoints:
         "pipeline.yaml:1: defaults.retry_delay: is no ISO 8601 duration: write for example PT5S or PT1M",
         "pipeline.yaml:1: defaults.timeout: must be above zero: write for example PT30S",
         f"pipeline.yaml:3: accounts.Default.name: is 'Default': use {field}",
-        "pipeline.yaml:5: accounts.a.api_key: holds an API key: take it out, keys belong in the environment as TORN_API_KEY_<NAME>",
+        "pipeline.yaml:5: accounts.a.api_key: holds a secret: take it out, secrets belong in the environment as TORN_API_KEY_<NAME>",
         "pipeline.yaml:6: accounts.a.name: is used twice in `accounts`: give each entry a name of its own",
         "pipeline.yaml:7: bogus: is not a known field: use one of defaults, accounts, endpoints",
         "pipeline.yaml:9: endpoints.crimes.frequency: is missing: add it",
@@ -107,7 +107,7 @@ endpoints:
             "pipeline.yaml:15: endpoints.monthly.params: must not hold from, limit: "
             "page size, order and time window are set by the pipeline, take it out"
         ),
-        "pipeline.yaml:17: endpoints.members.path: holds an API key: take it out, keys belong in the environment as TORN_API_KEY_<NAME>",
+        "pipeline.yaml:17: endpoints.members.path: holds a secret: take it out, secrets belong in the environment as TORN_API_KEY_<NAME>",
         (
             "pipeline.yaml:18: endpoints.members.frequency: PT50M does not divide a day into equal parts, which is not supported yet: "
             "use for example PT48M or PT1H"
@@ -140,14 +140,14 @@ endpoints:
         ("max_retries: -1", "5: endpoints.crimes.max_retries: is -1: must be at least 0"),
         ("params: {cat: [a]}", "5: endpoints.crimes.params.cat: is a list: must be text: put it in quotes if it is meant so"),
         ("params: [a]", "5: endpoints.crimes.params: is a list: must be a mapping of names to values"),
-        ("params: {api_key: x}", "5: endpoints.crimes.params.api_key: keys are not read from the config: take it out and set "),
+        ("params: {api_key: x}", "5: endpoints.crimes.params.api_key: secrets are not read from the config: take it out and set "),
         (
             "key: x",
-            "5: endpoints.crimes.key: keys are not read from the config: take it out and set TORN_API_KEY_<NAME> in the environment",
+            "5: endpoints.crimes.key: secrets are not read from the config: take it out and set TORN_API_KEY_<NAME> in the environment",
         ),
         ("storage-mode: append", "5: endpoints.crimes.storage-mode: is not a known field: did you mean `storage_mode`?"),
         ("name: other", "5: endpoints.other.name: is written twice, first in line 2: keep one of them"),
-        (f"{KEY}: 1", "2: endpoints.crimes: has an API key as a field: take it out"),
+        (f"{KEY}: 1", "2: endpoints.crimes: has a secret as a field: take it out"),
         (f"table: {KEY[::-1]}", "5: endpoints.crimes.table: is a value not shown here, as it could be a key: use lower-case letters"),
         (f"{KEY[::-1]}: 1", "5: endpoints.crimes.(not shown): is not a known field: use one of "),
     ],
@@ -343,7 +343,7 @@ def test_the_last_of_two_overrides_wins(folder: Folder) -> None:
         ("endpoints.crimes.enabled=7", "--set endpoints.crimes.enabled: endpoints.crimes.enabled: is 7: must be true or false"),
         (
             f"endpoints.crimes.params.a={KEY}",
-            "--set endpoints.crimes.params.a: endpoints.crimes.params.a: holds an API key: take it out, keys",
+            "--set endpoints.crimes.params.a: endpoints.crimes.params.a: holds a secret: take it out, secrets",
         ),
     ],
 )
