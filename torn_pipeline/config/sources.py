@@ -26,17 +26,24 @@ EXAMPLE = "endpoints: [{name: faction_basic, path: /faction/basic, frequency: PT
 
 @dataclass(slots=True)
 class Source:
-    """``data`` as the file and the overrides have it, ``places`` of its parts, and ``problems`` as whole lines."""
+    """``data`` as the file and the overrides have it, ``places`` of its parts, and ``problems`` as whole lines.
+
+    ``example`` is how such a file may begin.
+    """
 
     file: Path
+    example: str = EXAMPLE
     data: object = None
     places: dict[Parts, str] = field(default_factory=dict)
     problems: list[str] = field(default_factory=list)
 
 
-def read_source(file: Path, overrides: Sequence[str]) -> Source:
-    """Read a YAML or JSON file and apply ``PATH=VALUE`` overrides; what is wrong is in the source's problems."""
-    source = Source(file)
+def read_source(file: Path, overrides: Sequence[str], example: str = EXAMPLE) -> Source:
+    """Read a YAML or JSON file and apply ``PATH=VALUE`` overrides; what is wrong is in the source's problems.
+
+    ``example`` is how such a file may begin, for a person who has none yet.
+    """
+    source = Source(file, example)
     text = _text(source)
     if text is not None:
         _parse(source, text)
@@ -51,7 +58,9 @@ def _text(source: Source) -> str | None:
     try:
         text = file.read_text(encoding="utf-8-sig")
     except FileNotFoundError:
-        source.problems.append(f"{file}: there is no such config file: set TORN_CONFIG to yours, or make one that begins with `{EXAMPLE}`")
+        source.problems.append(
+            f"{file}: there is no such config file: set TORN_CONFIG to yours, or make one that begins with `{source.example}`"
+        )
     except UnicodeDecodeError:
         source.problems.append(f"{file}: is not UTF-8 text: save it as UTF-8")
     except OSError as error:
@@ -77,7 +86,7 @@ def _parse(source: Source, text: str) -> None:
         source.problems.append(f"{source.file}: holds a date or a number that does not exist: put it in quotes if it is meant as text")
     else:
         if node is None or source.data is None:
-            source.problems.append(f"{source.file}: is empty: begin with `{EXAMPLE}`")
+            source.problems.append(f"{source.file}: is empty: begin with `{source.example}`")
             return
         if text.lstrip().startswith("{"):
             source.data = _json(text, source.data)

@@ -49,6 +49,8 @@ def sentence_of(details: ErrorDetails, model: type[BaseModel] = PipelineConfig) 
         "enum": f"is {shown}: use {str(context.get('expected')).replace(chr(39), '')}",
         "literal_error": f"is {shown}: use {str(context.get('expected')).replace(chr(39), '')}",
         "string_pattern_mismatch": f"is {shown}: use lower-case letters, digits and _, beginning with a letter",
+        "union_tag_invalid": f"is of the kind {_shown(context.get('tag'))}: use {str(context.get('expected_tags')).replace(chr(39), '')}",
+        "union_tag_not_found": "lacks `kind`: say of which kind it is",
         "greater_than_equal": f"is {shown}: must be at least {context.get('ge', 0):g}",
         "less_than_equal": f"is {shown}: must be at most {context.get('le', 0):g}",
     }.get(kind, f"is {shown}: {TYPES.get(kind, 'is not what belongs here')}")
@@ -65,15 +67,13 @@ def _fields(model: type[BaseModel], path: Parts) -> list[str]:
     """The fields, as the file has them, of what stands at ``path`` of a model."""
     models = [model]
     for part in path:
+        if isinstance(part, int):
+            continue
         if len(models) > 1:  # one of several, told by what its `kind` must be
             models = [one for one in models if part in get_args(one.model_fields["kind"].annotation)]
-        elif not isinstance(part, int):
-            models = [
-                below
-                for name, field in models[0].model_fields.items()
-                if part in {name, field.alias}
-                for below in _models(field.annotation)
-            ]
+        else:
+            fields = models[0].model_fields.items()
+            models = [below for name, field in fields if part in {name, field.alias} for below in _models(field.annotation)]
     return [field.alias or name for name, field in models[0].model_fields.items()]
 
 
