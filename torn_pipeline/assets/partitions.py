@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from torn_pipeline.plan import EndpointPlan
 
-__all__ = ["asked_days", "materialized_besides", "partition_key", "partitions_of"]
+__all__ = ["account_of", "asked_days", "materialized_besides", "partition_key", "partitions_of"]
 
 _SEPARATOR = "|"
 _FIRST, _LAST = "dagster/asset_partition_range_start", "dagster/asset_partition_range_end"
@@ -63,3 +63,9 @@ def _keys(context: dg.AssetExecutionContext) -> list[str]:
     definition = context.assets_def.partitions_def
     assert definition is not None  # noqa: S101 - a run of partitions is of assets that have some
     return [str(key) for key in definition.get_partition_keys_in_range(dg.PartitionKeyRange(first, last))]
+
+
+def account_of(partition: str) -> str:
+    """The account of a partition's key; empty for one of a global endpoint, which is but a day."""
+    account = partition.partition(_SEPARATOR)[0]
+    return "" if account[:1].isdigit() else account

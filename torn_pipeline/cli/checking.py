@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -15,6 +14,7 @@ from torn_pipeline.config import load_config
 from torn_pipeline.config.budget import budget_problems, calls_a_minute
 from torn_pipeline.errors import ConfigError, PipelineError
 from torn_pipeline.landing import landing_from_url
+from torn_pipeline.ops.disk import LEAST_FREE, free_bytes, nearest
 from torn_pipeline.plan import plan_of
 from torn_pipeline.steps import Pipeline, check_mode  # noqa: TID253 - this module is loaded as late as the steps
 from torn_pipeline.steps.asking import owner_problems, seen_calls  # noqa: TID253 - likewise
@@ -33,7 +33,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Report", "check_all"]
 
-LEAST_FREE = 10**9  # bytes
 BAD_CONFIG, BAD_SURROUNDINGS = 2, 1
 KEY_LENGTH = 16
 TORN_KEY = re.compile(rf"[A-Za-z0-9]{{{KEY_LENGTH}}}")
@@ -183,17 +182,12 @@ def _check_landing(settings: Settings, report: Report) -> Landing | None:
 
 def _obstacle(path: Path) -> str:
     """What is in the way of writing to a path or making it; empty when nothing is."""
-    nearest = _nearest(path)
-    if nearest != path and not nearest.is_dir():
-        return f"{nearest} is not a folder; name another place"
-    if not os.access(nearest, os.W_OK):
-        return f"{nearest} does not let us write; check its permissions"
+    there = nearest(path)
+    if there != path and not there.is_dir():
+        return f"{there} is not a folder; name another place"
+    if not os.access(there, os.W_OK):
+        return f"{there} does not let us write; check its permissions"
     return ""
-
-
-def _nearest(path: Path) -> Path:
-    """The path itself, or the nearest folder above it that is there."""
-    return next(place for place in (path.absolute(), *path.absolute().parents) if place.exists())
 
 
 def _check_modes(pipeline: Pipeline, plans: Sequence[EndpointPlan], report: Report) -> None:
@@ -205,9 +199,7 @@ def _check_modes(pipeline: Pipeline, plans: Sequence[EndpointPlan], report: Repo
 
 
 def _check_disk(settings: Settings, landing: Landing | None, report: Report) -> None:
-    places = [_nearest(settings.data_dir), *([_nearest(landing.root)] if landing else [])]
-    for place in {place.stat().st_dev: place for place in reversed(places)}.values():  # one of each disk, the data directory's first
-        free = shutil.disk_usage(place).free
+    for place, free in free_bytes(settings.data_dir, *([landing.root] if landing else [])).items():
         if free < LEAST_FREE:
             report.warnings.append(f"the disk of {place} has only {free / 10**6:.0f} MB left: make room, or move TORN_DATA_DIR")
         else:

@@ -1,0 +1,171 @@
+"""What Dagster has seen, as observations: runs that ended, their checks, and whether schedules and sensors still work."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+import dagster as dg
+
+from torn_pipeline.alerts import Kind, Observation, Severity
+from torn_pipeline.assets import account_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+__all__ = ["Watched", "automations", "ended_runs"]
+
+_ENDS: Final = (dg.DagsterEventType.RUN_FAILURE, dg.DagsterEventType.RUN_SUCCESS)
+_MOST = 200  # ends of runs of each kind that one look takes
+_ROWS = 5  # offending rows that a message shows
+_CAUSES = {
+    "ApiUnavailable": "the API",
+    "ApiClosed": "the API",
+    "RateLimited": "the API",
+    "DayIsFull": "the rows a day of {account}",
+    "KeyRefused": "the key of {account}",
+    "WarehouseBusy": "the warehouse",
+    "WarehouseError": "the warehouse",
+    "LandingError": "the landing",
+}
+"""What makes many endpoints fail at once, by the error that each of them fails with."""
+_GRACE = timedelta(minutes=10)
+
+
+class Watched(NamedTuple):
+    """What a job or an automation is about: the keys of its assets, and whose they are."""
+
+    assets: tuple[str, ...]
+    owners: tuple[str, ...]
+
+
+_NOTHING = Watched((), ())
+
+
+def ended_runs(instance: dg.DagsterInstance, cursor: str, watched: Mapping[str, Watched]) -> tuple[list[Observation], str]:
+    """The runs that have ended since a cursor and what their checks said, in the order they ended, and the cursor after them.
+
+    Without a cursor there are none: what was before anybody looked is no news. ``watched`` says by job what it is about.
+    """
+    after: dict[str, int] = json.loads(cursor) if cursor else {kind.value: _newest(instance, kind) for kind in _ENDS}
+    found: list[dg.EventLogRecord] = []
+    horizon = float("inf")
+    for kind in _ENDS:
+        newer = dg.RunStatusChangeRecordsFilter(event_type=kind, after_storage_id=after[kind.value])
+        records = instance.fetch_run_status_changes(newer, limit=_MOST, ascending=True).records
+        found += records
+        if len(records) == _MOST:
+            horizon = min(horizon, records[-1].timestamp)
+    observations: list[Observation] = []
+    for record in sorted((one for one in found if one.timestamp <= horizon), key=lambda one: one.timestamp):
+        after[record.event_log_entry.get_dagster_event().event_type_value] = record.storage_id
+        observations += _run(instance, record, watched)
+    return observations, json.dumps(after)
+
+
+def automations(instance: dg.DagsterInstance, watched: Mapping[str, tuple[Watched, timedelta]], now: datetime) -> Iterator[Observation]:
+    """Whether schedules and sensors work: switched on, their last tick no failure and not long ago.
+
+    ``watched`` says by name what each is about, and how often it ticks; those that have never ticked are left out.
+    """
+    for state in instance.all_instigator_state():
+        known = watched.get(state.name)
+        if known is None:
+            continue
+        about, period = known
+        tick = next(iter(instance.get_ticks(state.instigator_origin_id, state.selector_id, limit=1)), None)
+        problem = ""
+        if state.status.value == "STOPPED":
+            problem = "is switched off; switch it on in the UI, or say `enabled: false` in the config"
+        elif tick is not None and tick.status.value == "FAILURE":
+            problem = f"failed: {tick.error.message.strip() if tick.error else 'see its ticks in the UI'}"
+        elif tick is not None and now.timestamp() - tick.timestamp > (2 * period + _GRACE).total_seconds():
+            problem = f"has not ticked since {datetime.fromtimestamp(tick.timestamp, UTC):%Y-%m-%d %H:%M} UTC; is the daemon up?"
+        yield Observation(
+            kind=Kind.AUTOMATION_DEAD,
+            subject=state.name,
+            ok=not problem,
+            at=now,
+            severity=Severity.ERROR,
+            title=f"{state.name} {problem.partition(';')[0]}" if problem else f"{state.name} works",
+            text=problem.partition("; ")[2],
+            assets=about.assets,
+            owners=about.owners,
+        )
+
+
+def _newest(instance: dg.DagsterInstance, kind: dg.DagsterEventType) -> int:
+    return next((record.storage_id for record in instance.fetch_run_status_changes(kind, limit=1).records), 0)
+
+
+def _run(instance: dg.DagsterInstance, record: dg.EventLogRecord, watched: Mapping[str, Watched]) -> Iterator[Observation]:
+    run = instance.get_run_by_id(record.run_id)
+    if run is None or run.tags.get("dagster/will_retry") == "true":
+        return
+    about, at = watched.get(run.job_name, _NOTHING), datetime.fromtimestamp(record.timestamp, UTC)
+    account = account_of(run.tags.get("dagster/partition") or run.tags.get("dagster/asset_partition_range_start", ""))
+    ok = run.is_success
+    sentence, error = ("", "") if ok else _why(instance, run.run_id)
+    name = f"{run.job_name} for {account}" if account else run.job_name
+    yield Observation(
+        kind=Kind.RUN_FAILED,
+        subject=f"{run.job_name}|{account}",
+        ok=ok,
+        at=at,
+        severity=Severity.ERROR,
+        title=f"{name} {'succeeded' if ok else 'failed'}",
+        text=f"{sentence} (run {run.run_id})" if sentence else f"run {run.run_id}",
+        assets=about.assets,
+        owners=about.owners,
+        cause=_CAUSES.get(error, "").format(account=account or "the first account"),
+        link=f"/runs/{run.run_id}",
+    )
+    events = instance.get_records_for_run(run.run_id, of_type=dg.DagsterEventType.ASSET_CHECK_EVALUATION).records
+    for event in events:
+        yield _check(event.event_log_entry.get_dagster_event().asset_check_evaluation_data, account, about.owners, at)
+
+
+def _why(instance: dg.DagsterInstance, run_id: str) -> tuple[str, str]:
+    """Why a run failed: the sentence of the first step that did, and the name of its error."""
+    for record in instance.get_records_for_run(run_id, of_type=dg.DagsterEventType.STEP_FAILURE).records:
+        failure = record.event_log_entry.get_dagster_event().step_failure_data
+        if (user := failure.user_failure_data) and user.description:
+            error = user.metadata.get("error")
+            return user.description, str(error.value) if error else ""
+        if failure.error is not None:
+            return f"{failure.error.cls_name or 'an error'} that nobody expected", ""
+    for record in instance.get_records_for_run(run_id, of_type=dg.DagsterEventType.RUN_FAILURE).records:
+        return record.event_log_entry.get_dagster_event().message or "", ""
+    return "", ""
+
+
+def _check(check: dg.AssetCheckEvaluation, account: str, owners: tuple[str, ...], at: datetime) -> Observation:
+    asset = check.asset_key.to_user_string()
+    said = check.metadata.get("account")
+    account = str(said.value) if said else account
+    is_error = check.severity is dg.AssetCheckSeverity.ERROR
+    return Observation(
+        kind=Kind.CHECK_FAILED,
+        subject=f"{asset}|{check.check_name}|{account}",
+        ok=check.passed,
+        at=at,
+        severity=Severity.ERROR if is_error else Severity.WARNING,
+        title=f"check {check.check_name} of {asset}{f' for {account}' if account else ''} {'passed' if check.passed else 'failed'}",
+        text="" if check.passed else "\n".join((check.description or "", *_rows(check))).strip(),
+        assets=(asset,),
+        owners=owners,
+        link=f"/assets/{asset}?view=checks&checkDetail={check.check_name}",
+    )
+
+
+def _rows(check: dg.AssetCheckEvaluation) -> Iterator[str]:
+    """The first of the rows that a check's result shows."""
+    for value in check.metadata.values():
+        if isinstance(value, dg.TableMetadataValue):
+            yield from (_row(record.data) for record in value.records[:_ROWS])
+
+
+def _row(cells: Mapping[str, object]) -> str:
+    named: Sequence[str] = [f"{name} {value}" for name, value in cells.items() if value not in {None, ""}]
+    return f"- {', '.join(named)}"
