@@ -20,7 +20,7 @@ from torn_pipeline.errors import ConfigError
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-__all__ = ["ALERT_VARIABLE", "DEFAULT_API_URL", "LOOPBACK_HOSTS", "Settings", "address_problem"]
+__all__ = ["ALERT_VARIABLE", "DEFAULT_API_URL", "LOOPBACK_HOSTS", "Settings", "address_problem", "secret_parts"]
 
 DEFAULT_API_URL = "https://api.torn.com/v2"
 TORN_WINDOW = 60.0  # seconds in which Torn counts the calls of one user
@@ -81,7 +81,7 @@ class Settings:
     def secrets(self) -> tuple[str, ...]:
         """Every value that must never be shown."""
         keys = [key for keys in self.keys.values() for key in keys]
-        others = [part for value in (*self.alert_secrets.values(), self.heartbeat_url) if value for part in _telling(value)]
+        others = [part for value in (*self.alert_secrets.values(), self.heartbeat_url) if value for part in secret_parts(value)]
         return tuple(dict.fromkeys(keys + others))
 
     @classmethod
@@ -189,7 +189,7 @@ def address_problem(url: str) -> str:
     return ""
 
 
-def _telling(secret: str) -> Iterator[str]:
+def secret_parts(secret: str) -> Iterator[str]:
     """The secret, and of a URL the parts that give it away."""
     yield secret
     url = _url(secret)
