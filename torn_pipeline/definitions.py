@@ -13,6 +13,7 @@ import dagster as dg
 from torn_pipeline.assets import endpoint_assets, keys_asset
 from torn_pipeline.automation import endpoint_job, endpoint_schedule, keys_job, keys_schedule
 from torn_pipeline.config import load_config
+from torn_pipeline.ops.logging import configure
 from torn_pipeline.plan import plan_of
 from torn_pipeline.resources import WarehouseIOManager, pipeline_resource
 from torn_pipeline.settings import Settings
@@ -63,5 +64,6 @@ def _kind(warehouse: str) -> str:
 
 @dg.definitions
 def defs() -> dg.Definitions:
-    """What Dagster loads."""
+    """What Dagster loads, in its code server and in each run's process: these log as the console script does."""
+    configure(Settings.from_environment())
     return build_defs()

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, TextIO
 from filelock import FileLock
 from pythonjsonlogger.json import JsonFormatter
 
+from torn_pipeline.correlation import bound_fields
 from torn_pipeline.redaction import Redactor
 
 if TYPE_CHECKING:
@@ -32,22 +33,27 @@ LOG_FILE = Path("logs") / "torn_pipeline.log"
 _FILE_BYTES = 10 * 1024 * 1024
 _OLD_FILES = 5
 _LOCK_SECONDS = 10.0
+_BRIEF = {"endpoint": "{}", "account": "{}", "run_id": "run {}", "fetch_id": "fetch {}", "call_id": "call {}"}
+_RUN = 8  # characters of a run's id that Dagster's UI shows
 _JSON_FIELDS = {"levelname": "level", "name": "logger", "process": "pid", "threadName": "thread", "message": "message"}
 
 
 def configure(settings: Settings) -> None:
     """Send every record of this process at ``TORN_LOG_LEVEL`` or above to stderr and to the log file.
 
-    On stderr a record is a line of text, or of JSON with ``TORN_LOG_FORMAT=json``; a traceback follows the
-    line. The file is always JSON lines, rotates at 10 MB, keeps five old files and is made with the
-    first record; several processes may write to it. Every secret of the settings is replaced by ``***``. Calling it
-    again replaces what it did before.
+    On stderr a record is a line of text, or of JSON with ``TORN_LOG_FORMAT=json``; a traceback follows a line of text, and is
+    a field of one of JSON. The file is always JSON lines, rotates at 10 MB, keeps five old files and is made with the
+    first record; several processes may write to it. Each record carries what is bound to the work it was written in
+    (:mod:`torn_pipeline.correlation`). Every secret of the settings is replaced by ``***``. Calling it again replaces what it
+    did before.
     """
     redact = Redactor(settings.secrets)
     stderr = _Stderr()
     stderr.setFormatter(_Json(redact) if settings.log_format == "json" else _Text(redact))
     file = _SharedFile(settings.data_dir.absolute() / LOG_FILE)
     file.setFormatter(_Json(redact))
+    for ours in (stderr, file):
+        ours.addFilter(_with_bound_fields)
     root = logging.getLogger()
     for handler in [handler for handler in root.handlers if isinstance(handler, _Stderr | _SharedFile)]:
         root.removeHandler(handler)
@@ -55,13 +61,21 @@ def configure(settings: Settings) -> None:
     root.addHandler(stderr)
     root.addHandler(file)
     root.setLevel(settings.log_level)
-    # The client tells of every retry itself, in words; the file's own lock must not log into the file.
-    for name in ("stamina", "filelock"):
+    # The client tells of every retry itself, in words; the file's own lock must not log into the file; Dagster has Alembic
+    # look at each of its databases, one a run.
+    for name in ("stamina", "filelock", "alembic"):
         logging.getLogger(name).setLevel(logging.ERROR)
 
 
+def _with_bound_fields(record: logging.LogRecord) -> bool:
+    """Give a record the fields that are bound to the work, as far as it does not bring them itself; it is always kept."""
+    for name, value in bound_fields().items():
+        record.__dict__.setdefault(name, value)
+    return True
+
+
 class _Text(logging.Formatter):
-    """One line: time in UTC, level, logger, process, message."""
+    """One line: time in UTC, level, logger, process, message, and in brackets what it belongs to."""
 
     default_time_format = "%Y-%m-%dT%H:%M:%S"
     default_msec_format = "%s.%03dZ"
@@ -73,11 +87,19 @@ class _Text(logging.Formatter):
 
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802  # the name is logging's
         """The line itself, without line breaks that would make two records of one."""
-        return super().formatMessage(record).replace("\r", "\\r").replace("\n", "\\n")
+        line = f"{super().formatMessage(record)}{_brief(record)}"
+        return line.replace("\r", "\\r").replace("\n", "\\n")
 
     def format(self, record: logging.LogRecord) -> str:
         """The whole record, traceback included, without secrets."""
         return self._redact(super().format(record))
+
+
+def _brief(record: logging.LogRecord) -> str:
+    """What a record belongs to, ids shortened to the part that tells them apart."""
+    found = {name: str(value) for name in _BRIEF if (value := record.__dict__.get(name))}
+    told = [_BRIEF[name].format(value[:_RUN] if name == "run_id" else value.rpartition("-")[2]) for name, value in found.items()]
+    return f" [{' '.join(told)}]" if told else ""
 
 
 class _Json(JsonFormatter):

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 import dagster as dg
 from pydantic import Field
 
+from torn_pipeline.correlation import bound
 from torn_pipeline.errors import PipelineError, Transient
 from torn_pipeline.settings import Settings
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Generator, Iterator, Mapping, Sequence
 
     from torn_pipeline.steps import Pipeline
 
@@ -34,6 +35,12 @@ class PipelineResource(dg.ConfigurableResource):  # type: ignore[type-arg]  # it
     def settings(self) -> Settings:
         """What the environment says."""
         return Settings.from_environment()
+
+    @contextmanager
+    def yield_for_execution(self, context: dg.InitResourceContext) -> Generator[Self]:
+        """The resource itself; every record that is written as long as the run has it carries the run's id."""
+        with bound(run_id=context.run.run_id if context.run else ""):
+            yield self
 
     def open(self, tags: Mapping[str, str] | None = None) -> Pipeline:
         """The pipeline itself, for a run with these tags: they tell a person's click from a schedule and both from a backfill.

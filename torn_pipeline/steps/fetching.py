@@ -11,6 +11,7 @@ from urllib.parse import quote
 
 import orjson
 
+from torn_pipeline.correlation import bound
 from torn_pipeline.errors import BodyRefused, PipelineError, UsageError
 from torn_pipeline.landing import Fetch, Page, new_fetch_id
 from torn_pipeline.steps.accounts import refuse_renamed
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
     from torn_pipeline.plan import EndpointPlan
     from torn_pipeline.steps.context import Pipeline, Tell
+    from torn_pipeline.torn import Answer
 
 __all__ = ["fetch", "land_file", "read_file"]
 
@@ -60,13 +62,13 @@ def fetch(
     refuse_renamed(pipeline, endpoint, account)
     fetched, reading, listed = began, None, set[object]()
     try:
-        with closing(client_of(pipeline, plan, account)) as client:
+        with bound(endpoint=endpoint, account=account, fetch_id=began.fetch_id), closing(client_of(pipeline, plan, account)) as client:
             if span is not None:
                 reading = _window_reading(client, plan, span)
             for page in reading.pages() if reading else fetch_list(client, began.path, began.params, _listing(plan)):
                 fetched = began if page.number == 0 else fetched
                 listed |= _keys(plan, page.answer.body)
-                fetched = _with_page(pipeline, fetched, page.answer.content, page.answer.url, page.answer.received_at, page.rows)
+                fetched = _with_answer(pipeline, fetched, page.answer, page.rows)
                 fetched = replace(fetched, repeated=fetched.repeated + page.repeated)
                 if tell:
                     tell(fetched)
@@ -76,7 +78,7 @@ def fetch(
                 if answer is None:
                     fetched = replace(fetched, missing=(*fetched.missing, key))
                 else:
-                    fetched = _with_page(pipeline, fetched, answer.content, answer.url, answer.received_at, 1)
+                    fetched = _with_answer(pipeline, fetched, answer, 1)
     except PipelineError as error:
         _end(pipeline, fetched, error=str(error))
         raise
@@ -176,6 +178,15 @@ def _begin(plan: EndpointPlan, account: str, path_ids: Mapping[str, int | str] |
         rows=0,
         complete=False,
     )
+
+
+def _with_answer(pipeline: Pipeline, fetched: Fetch, answer: Answer, rows: int) -> Fetch:
+    """The fetch with one more landed answer; the record of it leads from a row's ``_raw_id`` to the call."""
+    landed = _with_page(pipeline, fetched, answer.content, answer.url, answer.received_at, rows)
+    page = landed.pages[-1]
+    said = {"raw_id": page.raw_id, "call_id": answer.call_id, "rows": rows, "bytes": page.size}
+    _log.info("landed page %d: %d rows, %d bytes, %s", len(landed.pages), rows, page.size, page.raw_id, extra=said)
+    return landed
 
 
 def _with_page(pipeline: Pipeline, fetched: Fetch, content: bytes, url: str, received_at: datetime, rows: int) -> Fetch:

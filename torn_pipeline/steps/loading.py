@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import orjson
 
 from torn_pipeline.config import StorageMode
+from torn_pipeline.correlation import bound
 from torn_pipeline.errors import ConfigError, TooManyQuarantined, UsageError
 from torn_pipeline.warehouse import Load, Quarantined, Receipt
 
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from torn_pipeline.steps.context import Pipeline
     from torn_pipeline.tables.normalise import Rejected
 
-__all__ = ["as_quarantined", "check_limit", "check_mode", "load", "load_of", "too_many"]
+__all__ = ["as_quarantined", "check_limit", "check_mode", "load", "load_of", "tell_loaded", "too_many"]
 
 _log = logging.getLogger(__name__)
 
@@ -43,18 +44,21 @@ def load(pipeline: Pipeline, fetched: Fetch, prepared: Prepared, *, run_id: str 
     if limited:
         check_limit(plan)
     work = replace(load_of(plan, fetched, prepared, run_id), partial=limited)
-    if too_many(plan, prepared):
-        pipeline.warehouse.quarantine(work)
-        raise TooManyQuarantined(too_many(plan, prepared))
-    receipt = pipeline.warehouse.load(work)
-    _log.info(
-        "loaded %s for %s: %s",
-        fetched.endpoint,
-        fetched.account,
-        receipt.skipped or ", ".join(f"{name} {table.rows}" for name, table in receipt.tables.items()),
-        extra={"fetch_id": fetched.fetch_id, "endpoint": fetched.endpoint, "account": fetched.account, "run_id": run_id},
-    )
+    with bound(run_id=run_id, endpoint=fetched.endpoint, account=fetched.account, fetch_id=fetched.fetch_id):
+        if too_many(plan, prepared):
+            pipeline.warehouse.quarantine(work)
+            raise TooManyQuarantined(too_many(plan, prepared))
+        receipt = pipeline.warehouse.load(work)
+    tell_loaded(fetched, receipt, run_id)
     return receipt
+
+
+def tell_loaded(fetched: Fetch, receipt: Receipt, run_id: str = "") -> None:
+    """Log what the load of a fetch left in which tables."""
+    tables = {name: table.rows for name, table in receipt.tables.items()}
+    what = receipt.skipped or receipt.refused or ", ".join(f"{name} {rows}" for name, rows in tables.items())
+    with bound(run_id=run_id, endpoint=fetched.endpoint, account=fetched.account, fetch_id=fetched.fetch_id):
+        _log.info("loaded %s for %s: %s", fetched.endpoint, fetched.account, what, extra={"tables": tables, "rows": sum(tables.values())})
 
 
 def check_mode(pipeline: Pipeline, plan: EndpointPlan) -> None:

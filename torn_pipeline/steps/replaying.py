@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from torn_pipeline.errors import TooManyClosed, TooManyQuarantined
-from torn_pipeline.steps.loading import check_mode, load, load_of, too_many
+from torn_pipeline.steps.loading import check_mode, load, load_of, tell_loaded, too_many
 from torn_pipeline.steps.preparing import validate
 from torn_pipeline.warehouse import Load, Receipt
 
@@ -122,6 +122,9 @@ class _Together:
             (fetched, TooManyClosed(receipt.refused) if receipt.refused else receipt)
             for fetched, receipt in zip(self.taken, receipts, strict=True)
         ]
+        for fetched, outcome in done:
+            if isinstance(outcome, Receipt):
+                tell_loaded(fetched, outcome, self.run_id)
         return [*done, *((work.fetch, error) for work, error in self.refused)]
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import re
+import secrets
 import time
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -24,6 +25,7 @@ import urllib3
 from requests.adapters import HTTPAdapter
 from requests.structures import CaseInsensitiveDict
 
+from torn_pipeline.correlation import bound
 from torn_pipeline.errors import (
     ApiClosed,
     ApiUnavailable,
@@ -61,7 +63,8 @@ class Answer:
     """One answer of the API that is a JSON object.
 
     ``url`` is what was asked, without any key; ``content`` the bytes as received, with the content encoding
-    (gzip) undone; ``body`` the same decoded. ``began`` and ``received_at`` (UTC) enclose the call that succeeded.
+    (gzip) undone; ``body`` the same decoded. ``began`` and ``received_at`` (UTC) enclose the call that succeeded, ``call_id`` is
+    that call's in the log.
     """
 
     url: str
@@ -69,6 +72,7 @@ class Answer:
     body: dict[str, object]
     began: datetime
     received_at: datetime
+    call_id: str = ""
 
 
 class TornClient:
@@ -248,24 +252,27 @@ class TornClient:
             return answer
 
     def _call(self, url: str, key: Key, asked: Asked, attempt: int) -> Answer:
-        with self._quota.call(self.account, key.id) as grant, self._minding_the_breaker(grant):
+        call_id = secrets.token_hex(6)
+        with bound(call_id=call_id), self._quota.call(self.account, key.id) as grant, self._minding_the_breaker(grant):
             began = datetime.now(UTC)
-            started = time.monotonic()
-            response, content = self._exchange(url, key.value, asked)
+            response, content = self._told(url, key, asked, attempt)
             received_at = datetime.now(UTC)
-            milliseconds = round((time.monotonic() - started) * 1000)
-            status = response.status_code
-            _log.debug(
-                "%s: HTTP status %d, %d bytes, %d ms, attempt %d",
-                asked.call,
-                status,
-                len(content),
-                milliseconds,
-                attempt,
-                extra={"status": status, "bytes": len(content), "milliseconds": milliseconds, "attempt": attempt, "account": self.account},
-            )
             body = _body(response, content, asked)
-        return Answer(url=self._redact(url), content=content, body=body, began=began, received_at=received_at)
+        return Answer(url=self._redact(url), content=content, body=body, began=began, received_at=received_at, call_id=call_id)
+
+    def _told(self, url: str, key: Key, asked: Asked, attempt: int) -> tuple[requests.Response, bytes]:
+        """One call and one record of it, whatever came of it; status and bytes are null where no answer came."""
+        started, status, size = time.monotonic(), None, None
+        try:
+            response, content = self._exchange(url, key.value, asked)
+            status, size = response.status_code, len(content)
+        finally:
+            said = {"method": "GET", "path": self._redact(self._path(url)), "status": status, "bytes": size, "attempt": attempt}
+            milliseconds = round((time.monotonic() - started) * 1000)
+            what = "no answer" if status is None else f"HTTP status {status}, {size} bytes"
+            said |= {"milliseconds": milliseconds, "account": self.account}
+            _log.info("%s: %s, %d ms, attempt %d", asked.call, what, milliseconds, attempt, extra=said)
+        return response, content
 
     @contextmanager
     def _minding_the_breaker(self, grant: Grant) -> Iterator[None]:

@@ -21,6 +21,7 @@ LONGEST_FUNCTION = 60
 LAYERS = (
     "errors",
     "redaction",
+    "correlation",
     "settings",
     "config",
     "tables",

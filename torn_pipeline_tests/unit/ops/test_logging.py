@@ -7,11 +7,14 @@ import logging
 import re
 import subprocess
 import sys
+import threading
+from contextvars import copy_context
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
+from torn_pipeline.correlation import bound, bound_fields
 from torn_pipeline.ops import logging as ours
 from torn_pipeline.ops.logging import LOG_FILE, configure
 from torn_pipeline.settings import Settings
@@ -33,7 +36,7 @@ def _restored() -> Iterator[None]:
         root.removeHandler(handler)
         handler.close()
     root.setLevel(level)
-    for name in ("stamina", "filelock"):
+    for name in ("stamina", "filelock", "alembic"):
         logging.getLogger(name).setLevel(logging.NOTSET)
 
 
@@ -64,6 +67,75 @@ def test_json_has_the_fields_and_the_extras(tmp_path: Path, capsys: pytest.Captu
     assert record.pop("pid") > 0
     assert record == {"level": "DEBUG", "logger": "torn_pipeline.example", "thread": "MainThread", "message": "called", "status": 200}
     assert lines(tmp_path)[0]["message"] == "called"
+
+
+FETCH = {
+    "run_id": "3fa41b22-8d0e-4b7e-9d0a-1c2b3a4d5e6f",
+    "endpoint": "faction_crimes",
+    "account": "default",
+    "fetch_id": "20261122T101500000000Z-ab12cd34",
+}
+
+
+def test_a_record_carries_what_is_bound_to_the_work(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    configure(settings(tmp_path))
+    with bound(**FETCH):
+        with bound(call_id="0123456789ab", run_id=""):
+            log.info("called", extra={"account": "its own"})
+        log.info("landed")
+    log.info("outside")
+    called, landed, outside = lines(tmp_path)
+    assert called | FETCH == called | {"account": "default"}
+    assert (called["call_id"], called["account"]) == ("0123456789ab", "its own")
+    assert landed | FETCH == landed
+    assert "call_id" not in landed
+    assert "run_id" not in outside
+    shown = capsys.readouterr().err.splitlines()
+    assert shown[0].endswith(" called [faction_crimes its own run 3fa41b22 fetch ab12cd34 call 0123456789ab]")
+    assert shown[1].endswith(" landed [faction_crimes default run 3fa41b22 fetch ab12cd34]")
+    assert shown[2].endswith(" outside")
+
+
+def test_what_is_bound_ends_with_its_block_also_by_an_error() -> None:
+    def fail() -> None:
+        with bound(call_id="1"):
+            _fail()
+
+    with bound(endpoint="faction_crimes"):
+        with pytest.raises(ValueError, match=KEY):
+            fail()
+        assert bound_fields() == {"endpoint": "faction_crimes"}
+    assert bound_fields() == {}
+
+
+def test_threads_keep_what_is_bound_apart(tmp_path: Path) -> None:
+    configure(settings(tmp_path))
+    inside = threading.Barrier(2)
+
+    def work(name: str) -> None:
+        with bound(endpoint=name):
+            inside.wait(10)
+            log.info("of %s", name)
+            inside.wait(10)
+
+    with bound(run_id="one run"):
+        threads = [
+            threading.Thread(target=work, args=("alone",)),
+            threading.Thread(target=copy_context().run, args=(work, "copied")),
+        ]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    found = {line["endpoint"]: line.get("run_id") for line in lines(tmp_path)}
+    assert found == {"alone": None, "copied": "one run"}
+
+
+def test_a_line_of_json_is_one_line_with_its_traceback(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    configure(settings(tmp_path, log_format="json"))
+    _in_an_exception()
+    (shown,) = capsys.readouterr().err.splitlines()
+    assert "ValueError" in json.loads(shown)["exc_info"]
 
 
 def test_the_file_comes_with_the_first_record(tmp_path: Path) -> None:
@@ -181,6 +253,7 @@ def test_a_writer_follows_when_another_one_has_rotated_the_file(tmp_path: Path, 
 WRITER = """
 import logging, sys
 from pathlib import Path
+from torn_pipeline.correlation import bound, bound_fields
 from torn_pipeline.ops import logging as ours
 from torn_pipeline.settings import Settings
 ours._FILE_BYTES = 20_000

@@ -372,10 +372,20 @@ def test_each_call_is_logged_with_its_numbers(api: Loopback, make_client: MakeCl
     api.replies = [reply(DATA)]
     size = len(make_client().get("/faction/crimes").content)
     [_, record] = [record for record in caplog.records if record.name == "torn_pipeline.torn.client"]
-    assert record.levelno == logging.DEBUG
+    assert record.levelno == logging.INFO
     assert f"HTTP status 200, {size} bytes" in record.getMessage()
-    assert vars(record)["status"] == 200
-    assert vars(record)["account"] == "default"
+    told = {name: vars(record)[name] for name in ("method", "path", "status", "bytes", "attempt", "account")}
+    assert told == {"method": "GET", "path": "/faction/crimes", "status": 200, "bytes": size, "attempt": 1, "account": "default"}
+
+
+def test_a_call_without_an_answer_is_logged_too(api: Loopback, make_client: MakeClient, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, logger="torn_pipeline")
+    api.replies = [Reply(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n{")]
+    with pytest.raises(ApiUnavailable):
+        make_client(max_retries=0).get("/faction/crimes")
+    record = [record for record in caplog.records if record.name == "torn_pipeline.torn.client"][-1]
+    assert "no answer" in record.getMessage()
+    assert vars(record)["status"] is None
 
 
 def test_threads_share_a_client(api: Loopback, make_client: MakeClient) -> None:
