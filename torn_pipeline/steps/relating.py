@@ -23,11 +23,12 @@ def broken_references(pipeline: Pipeline, fetched: Fetch) -> list[Finding]:
     plan = pipeline.plan(fetched.endpoint)
     found = []
     for reference in plan.contract.references:
-        table = "_".join(filter(None, (plan.root.name, reference.table)))
+        table = next(one for one in plan.tables if one.name == "_".join(filter(None, (plan.root.name, reference.table))))
         try:
-            count, example = pipeline.warehouse.unmatched(table, reference, fetched.fetch_id)
+            broken = pipeline.warehouse.unmatched(table, reference, fetched.fetch_id, limit=1)
         except WarehouseBusy as error:
             _log.warning("the references of %s are not looked at: %s", fetched.fetch_id, error)
             break
-        found.append(Finding(Kind.RULE, table, reference.name, "", count, show({reference.column: example})))
+        example = next((show({reference.column: row[reference.column]}) for row in broken.rows), "")
+        found.append(Finding(Kind.RULE, table.name, reference.name, "", broken.count, example))
     return found

@@ -7,13 +7,16 @@ or whether it is good (``quality``). ``ops``, ``steps``, ``cli`` and the Dagster
 from torn_pipeline.warehouse.changes import Change, Kind, changes_of, refused
 from torn_pipeline.warehouse.protocol import (
     Backup,
+    ColumnProfile,
     EndpointStatus,
     Load,
     Quarantined,
     QuarantineRow,
     Receipt,
     SchemaVersion,
+    TableProfile,
     TableReceipt,
+    Unmatched,
     Warehouse,
     Window,
 )
@@ -22,6 +25,7 @@ from torn_pipeline.warehouse.url import warehouse_from_url
 __all__ = [
     "Backup",
     "Change",
+    "ColumnProfile",
     "EndpointStatus",
     "Kind",
     "Load",
@@ -29,7 +33,9 @@ __all__ = [
     "Quarantined",
     "Receipt",
     "SchemaVersion",
+    "TableProfile",
     "TableReceipt",
+    "Unmatched",
     "Warehouse",
     "Window",
     "changes_of",

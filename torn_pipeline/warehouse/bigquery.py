@@ -14,17 +14,20 @@ from torn_pipeline.errors import QueryRefused, UsageError, WarehouseError
 from torn_pipeline.warehouse import bigquery_backup as copies
 from torn_pipeline.warehouse import bigquery_changes as changing
 from torn_pipeline.warehouse import bigquery_meta as meta
+from torn_pipeline.warehouse import profiling
 from torn_pipeline.warehouse.bigquery_accounts import rename_account
 from torn_pipeline.warehouse.bigquery_load import writing
 from torn_pipeline.warehouse.bigquery_query import what_is_wrong
 from torn_pipeline.warehouse.bigquery_rebuild import rebuild as rebuilt
 from torn_pipeline.warehouse.bigquery_service import Place, Service
-from torn_pipeline.warehouse.bigquery_sql import Values, identifier, logical
+from torn_pipeline.warehouse.bigquery_sql import Values, identifier, logical, physical
 from torn_pipeline.warehouse.bigquery_sql import within as inside
 from torn_pipeline.warehouse.bigquery_tables import shapes, whole
+from torn_pipeline.warehouse.protocol import Unmatched
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
+    from datetime import date, datetime
     from pathlib import Path
 
     import pyarrow as pa
@@ -33,11 +36,21 @@ if TYPE_CHECKING:
     from torn_pipeline.tables.contract import Reference
     from torn_pipeline.tables.table import StorageMode, Table
     from torn_pipeline.warehouse.changes import Change, Shape
-    from torn_pipeline.warehouse.protocol import Backup, EndpointStatus, Load, QuarantineRow, Receipt, SchemaVersion, Window
+    from torn_pipeline.warehouse.protocol import (
+        Backup,
+        EndpointStatus,
+        Load,
+        QuarantineRow,
+        Receipt,
+        SchemaVersion,
+        TableProfile,
+        Window,
+    )
 
 __all__ = ["BigQueryWarehouse"]
 
 _SCHEMAS = re.compile(r"\b(from|join)(\s+)(torn_meta|torn)\s*\.\s*", re.IGNORECASE)
+_DIALECT = profiling.Dialect(identifier, seconds="UNIX_MICROS({}) / 1000000", quantiles=f"APPROX_QUANTILES({{}}, {profiling.QUANTILES})")
 _COLUMNS = re.compile(r"\b(from|join)(\s+)information_schema\.columns\b", re.IGNORECASE)
 
 
@@ -103,20 +116,41 @@ class BigQueryWarehouse:
             meta.migrate(self._service)
         meta.record_fetch(self._service, fetch)
 
-    def unmatched(self, table: str, reference: Reference, fetch_id: str) -> tuple[int, object]:
-        """How many rows that a fetch left in ``table`` have a value that the reference's target lacks, and one such value."""
+    def unmatched(self, table: Table, reference: Reference, fetch_id: str, *, limit: int) -> Unmatched:
+        """The rows that a fetch left in ``table`` with a value that the reference's target lacks, the first ``limit`` by their key."""
         self._check_exists()
         if self._service.table(self._place.dataset, reference.target) is None:
-            return 0, None
+            return Unmatched()
         column, target, values = identifier(reference.column), self._rows_of(reference.target), Values()
-        account, of_account, of_row = (", _account", ", t._account", ", r._account") if reference.within_account else ("", "", "")
+        of_account, of_row = (", t._account", ", r._account") if reference.within_account else ("", "")
         where = f"_fetch_id = {values.bind(fetch_id)} AND {column} IS NOT NULL AND ({reference.where})"
-        rows = f"SELECT {column} AS value{account} FROM {self._rows_of(table)} WHERE {where}"
+        rows = f"SELECT * FROM {self._rows_of(table.name)} WHERE {where}"
         known = f"SELECT TO_JSON_STRING(STRUCT(t.{identifier(reference.target_column)} AS v{of_account})) FROM {target} t"
-        lacking = f"TO_JSON_STRING(STRUCT(r.value AS v{of_row})) NOT IN ({known}) AND EXISTS (SELECT 1 FROM {target})"
-        sql = f"SELECT COUNT(*) AS n, MIN(r.value) AS example FROM ({rows}) r WHERE {lacking}"
-        found = self._service.rows(sql, values)[0]
-        return found["n"], found["example"]
+        lacking = f"TO_JSON_STRING(STRUCT(r.{column} AS v{of_row})) NOT IN ({known}) AND EXISTS (SELECT 1 FROM {target})"
+        names = list(dict.fromkeys((*table.key, reference.column)))
+        keys = ", ".join(f"r.{identifier(name)}" for name in names)
+        found = self._service.rows(
+            f"SELECT {keys}, COUNT(*) OVER () AS n_ FROM ({rows}) r WHERE {lacking} ORDER BY {keys} LIMIT {limit}", values
+        )
+        return Unmatched(count=found[0]["n_"] if found else 0, rows=tuple({name: row[physical(name)] for name in names} for row in found))
+
+    def profile(self, table: Table) -> TableProfile:
+        """What the rows of a table are like, found by one query that reads all of it.
+
+        Raises:
+            WarehouseError: when there is no such table, nothing was loaded yet, or it costs more than ``maximum_bytes_billed``.
+        """
+        self._check_exists()
+        (row,) = self._service.rows(profiling.question(table, self._rows_of(table.name), _DIALECT))
+        return profiling.answer(table, row)
+
+    def rows_by_day(self, table: str, column: str, *, since: datetime, account: str | None = None) -> Mapping[date, int]:
+        """How many rows of a table, one account's when given, fall on each day (UTC) by a moment later than ``since``."""
+        self._check_exists()
+        values, moment = Values(), f"t.{identifier(column)}"
+        where = f"{moment} > {values.moment(since)}" + ("" if account is None else f" AND t._account = {values.bind(account)}")
+        sql = f"SELECT DATE({moment}) AS day, COUNT(*) AS n FROM {self._rows_of(table)} t WHERE {where} GROUP BY day ORDER BY day"
+        return {row["day"]: row["n"] for row in self._service.rows(sql, values)}
 
     def rename_account(self, old: str, new: str) -> int:
         """Let every row of an account follow its new name, in one transaction; the number of rows of normalised tables.

@@ -130,8 +130,8 @@ class Ledger:
     """What a load has to know of the loads before it; kept up to date while several are written in one transaction.
 
     ``version`` is that of the platform's tables, ``born`` tells this warehouse from one that had its name before; ``sequence``
-    is the last ``load_id`` of the tables asked for. Moments are microseconds since 1970. ``columns`` has by table the number of its last version,
-    and its columns' types as words.
+    is the last ``load_id`` of the tables asked for. Moments are microseconds since 1970. ``columns`` has by table the number
+    of its last version, and its columns' types as words.
     """
 
     version: int = 0

@@ -15,15 +15,17 @@ from torn_pipeline.warehouse import duckdb_backup as backups
 from torn_pipeline.warehouse import duckdb_changes as changing
 from torn_pipeline.warehouse import duckdb_meta as meta
 from torn_pipeline.warehouse import duckdb_schema as schema
+from torn_pipeline.warehouse import profiling
 from torn_pipeline.warehouse.duckdb_file import DatabaseFile, transaction
 from torn_pipeline.warehouse.duckdb_load import write
 from torn_pipeline.warehouse.duckdb_query import what_is_wrong
 from torn_pipeline.warehouse.duckdb_sql import identifier, qualified
 from torn_pipeline.warehouse.duckdb_sql import within as inside
+from torn_pipeline.warehouse.protocol import Unmatched
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
-    from datetime import datetime
+    from datetime import date, datetime
     from pathlib import Path
 
     import pyarrow as pa
@@ -33,9 +35,21 @@ if TYPE_CHECKING:
     from torn_pipeline.tables.table import StorageMode, Table
     from torn_pipeline.warehouse.changes import Change, Shape
     from torn_pipeline.warehouse.duckdb_file import Session
-    from torn_pipeline.warehouse.protocol import Backup, EndpointStatus, Load, QuarantineRow, Receipt, SchemaVersion, Window
+    from torn_pipeline.warehouse.protocol import (
+        Backup,
+        EndpointStatus,
+        Load,
+        QuarantineRow,
+        Receipt,
+        SchemaVersion,
+        TableProfile,
+        Window,
+    )
 
 __all__ = ["DuckDBWarehouse"]
+
+_PARTS = ", ".join(str(part / profiling.QUANTILES) for part in range(profiling.QUANTILES + 1))
+_DIALECT = profiling.Dialect(identifier, seconds="epoch({})", quantiles=f"approx_quantile({{}}::DOUBLE, [{_PARTS}])")
 
 
 class DuckDBWarehouse:
@@ -102,20 +116,41 @@ class DuckDBWarehouse:
         with self._transaction() as session:
             meta.record_fetch(session, fetch)
 
-    def unmatched(self, table: str, reference: Reference, fetch_id: str) -> tuple[int, object]:
-        """How many rows that a fetch left in ``table`` have a value that the reference's target lacks, and one such value."""
+    def unmatched(self, table: Table, reference: Reference, fetch_id: str, *, limit: int) -> Unmatched:
+        """The rows that a fetch left in ``table`` with a value that the reference's target lacks, the first ``limit`` by their key."""
         column, target = identifier(reference.column), qualified(reference.target)
         same = f"t.{identifier(reference.target_column)} = r.{column}"
         if reference.within_account:
             same += " AND t._account = r._account"
         exists = "SELECT 1 FROM duckdb_tables() WHERE database_name = 'warehouse' AND schema_name = 'torn' AND table_name = ?"
-        rows = f"SELECT * FROM {qualified(table)} WHERE _fetch_id = ? AND {column} IS NOT NULL AND ({reference.where})"
-        sql = f"SELECT count(*), min(r.{column}) FROM ({rows}) r WHERE NOT EXISTS (SELECT 1 FROM {target} t WHERE {same})"
+        rows = f"SELECT * FROM {qualified(table.name)} WHERE _fetch_id = ? AND {column} IS NOT NULL AND ({reference.where})"
+        names = list(dict.fromkeys((*table.key, reference.column)))
+        keys = ", ".join(f"r.{identifier(name)}" for name in names)
+        lacking = f"FROM ({rows}) r WHERE NOT EXISTS (SELECT 1 FROM {target} t WHERE {same})"
+        sql = f"SELECT count(*) OVER (), {keys} {lacking} ORDER BY {keys} LIMIT {limit}"
         with self._reading() as session:
             if not session.run(exists, [reference.target]) or not session.run(f"SELECT 1 FROM {target} LIMIT 1"):
-                return 0, None
-            count, example = session.run(sql, [fetch_id])[0]
-            return count, example
+                return Unmatched()
+            found = session.run(sql, [fetch_id])
+        return Unmatched(count=found[0][0] if found else 0, rows=tuple(dict(zip(names, row, strict=True)) for _, *row in found))
+
+    def profile(self, table: Table) -> TableProfile:
+        """What the rows of a table are like, found by one query that reads all of it.
+
+        Raises:
+            WarehouseError: when there is no such table, or nothing was loaded yet.
+        """
+        with self._reading() as session:
+            (row,) = session.arrow(profiling.question(table, qualified(table.name), _DIALECT)).to_pylist()
+        return profiling.answer(table, row)
+
+    def rows_by_day(self, table: str, column: str, *, since: datetime, account: str | None = None) -> Mapping[date, int]:
+        """How many rows of a table, one account's when given, fall on each day (UTC) by a moment later than ``since``."""
+        moment = f"t.{identifier(column)}"
+        sql = f"""SELECT ({moment} AT TIME ZONE 'UTC')::DATE, count(*) FROM {qualified(table)} t
+            WHERE {moment} > ? AND (? IS NULL OR t._account = ?) GROUP BY ALL ORDER BY ALL"""
+        with self._reading() as session:
+            return dict(session.run(sql, [since, account, account]))
 
     def rename_account(self, old: str, new: str) -> int:
         """Let every row of an account follow its new name, in one transaction; the number of rows of normalised tables.

@@ -9,7 +9,7 @@ from torn_pipeline.tables.table import Role, StorageMode, histories_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
-    from datetime import datetime
+    from datetime import date, datetime
     from pathlib import Path
 
     import polars as pl
@@ -17,18 +17,21 @@ if TYPE_CHECKING:
 
     from torn_pipeline.landing.fetch import Fetch
     from torn_pipeline.tables.contract import Reference
-    from torn_pipeline.tables.table import Table
+    from torn_pipeline.tables.table import ColumnType, Table
     from torn_pipeline.warehouse.changes import Change, Shape
 
 __all__ = [
     "Backup",
+    "ColumnProfile",
     "EndpointStatus",
     "Load",
     "QuarantineRow",
     "Quarantined",
     "Receipt",
     "SchemaVersion",
+    "TableProfile",
     "TableReceipt",
+    "Unmatched",
     "Warehouse",
     "Window",
 ]
@@ -203,6 +206,40 @@ class Backup:
     checksum: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unmatched:
+    """Rows whose value leads nowhere: how many, and the first of them: the columns of their key, and the value."""
+
+    count: int = 0
+    rows: tuple[Mapping[str, object], ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ColumnProfile:
+    """What the values of a column are like. ``distinct`` is about how many there are, nulls apart.
+
+    ``least`` and ``greatest`` are ``None`` where all are null. ``quantiles``, of numbers and moments (UTC) alone, are about the 21
+    values that cut them into 20 parts of equal weight.
+    """
+
+    name: str
+    type: ColumnType
+    nulls: int
+    distinct: int
+    least: object
+    greatest: object
+    quantiles: tuple[float | datetime, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TableProfile:
+    """What the rows of a table are like, column by column; without what they have of their parents, and of their fetch."""
+
+    table: str
+    rows: int
+    columns: tuple[ColumnProfile, ...]
+
+
 class Warehouse(Protocol):
     """A place where tables live. Every method opens what it needs and closes it again.
 
@@ -244,11 +281,22 @@ class Warehouse(Protocol):
         """Write or rewrite the row of a fetch in ``torn_meta.fetches``."""
         ...
 
-    def unmatched(self, table: str, reference: Reference, fetch_id: str) -> tuple[int, object]:
-        """How many rows that a fetch left in ``table`` have a value that the reference's target lacks, and one such value.
+    def unmatched(self, table: Table, reference: Reference, fetch_id: str, *, limit: int) -> Unmatched:
+        """The rows that a fetch left in ``table`` with a value that the reference's target lacks, the first ``limit`` by their key.
 
-        None have where the target has no rows: there is nothing to hold them against.
+        There is none where the target has no rows: there is nothing to hold them against.
         """
+        ...
+
+    def profile(self, table: Table) -> TableProfile:
+        """What the rows of a table are like, found by one query that reads all of it.
+
+        Raises ``WarehouseError`` when there is no such table, or when that costs more than the warehouse may.
+        """
+        ...
+
+    def rows_by_day(self, table: str, column: str, *, since: datetime, account: str | None = None) -> Mapping[date, int]:
+        """How many rows of a table, one account's when given, fall on each day (UTC) by a moment later than ``since``; 0 is left out."""
         ...
 
     def rename_account(self, old: str, new: str) -> int:

@@ -27,7 +27,7 @@ class State:
         (timedelta(days=300), False),
     ],
 )
-def test_two_ticks_and_a_run_may_pass(age: timedelta, ok: bool) -> None:
+def test_two_ticks_and_a_run_may_pass(age: timedelta, *, ok: bool) -> None:
     found = freshness(State(NOW - age), QUARTER, NOW)
     assert (found.ok, found.age, found.allowed) == (ok, age, timedelta(minutes=90))
 

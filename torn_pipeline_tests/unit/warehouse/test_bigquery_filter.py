@@ -77,7 +77,9 @@ def test_everything_else_reads_what_it_must(warehouse: BigQueryWarehouse) -> Non
     reference = Reference(
         name="things", table="things_parts", description="every part has its thing", column="thing_id", target="things", target_column="id"
     )
-    assert warehouse.unmatched("things_parts", reference, "things-default-1") == (0, None)
+    assert warehouse.unmatched(TABLES[1], reference, "things-default-1", limit=5).count == 0
+    assert warehouse.profile(TABLES[0]).rows == 2
+    assert sum(warehouse.rows_by_day("things", "created_at", since=BEGAN).values()) == 2
     assert warehouse.rename_account("default", "other") == 4
     assert len(contents(warehouse)) == 2
     receipts = warehouse.load_all([dated_load(fetch(1), {7: ()}), dated_load(fetch(2), {8: ("a",)})], rebuild={"things": TABLES})
