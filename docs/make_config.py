@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Literal, get_args, get_origin
 from pydantic_core import PydanticUndefined
 
 from torn_pipeline.config.durations import format_duration, parse_delay
-from torn_pipeline.config.models import INHERITED, Account, Defaults, Endpoint, PipelineConfig
+from torn_pipeline.config.models import INHERITED, Account, Defaults, Endpoint, PipelineConfig, StorageMode
+from torn_pipeline.config.retention import LandingRetention, Retention
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -43,10 +44,12 @@ years are refused, as they have no fixed length.
 """
 
 SECTIONS: dict[str, tuple[type[BaseModel], str]] = {
-    "The file": (PipelineConfig, "Three sections. Only `endpoints` has to be there."),
+    "The file": (PipelineConfig, "Four sections. Only `endpoints` has to be there."),
     "defaults": (Defaults, "What holds for every endpoint that does not say otherwise."),
     "accounts": (Account, "A list, an entry for each faction or player."),
     "endpoints": (Endpoint, "A list, an entry for each path of the API that is fetched."),
+    "retention": (Retention, "How long is kept what running leaves behind; see [retention](retention.md)."),
+    "retention of the landing": (LandingRetention, "By the storage mode of the endpoint; see [what stays](retention.md#the-landing)."),
 }
 
 ASKING_MEANINGS = {
@@ -61,6 +64,7 @@ MEANINGS: dict[type[BaseModel], dict[str, str]] = {
         "defaults": "see [defaults](#defaults)",
         "accounts": "see [accounts](#accounts); the one account `default` where it is left out",
         "endpoints": "see [endpoints](#endpoints); at least one",
+        "retention": "see [retention](#retention)",
     },
     Defaults: ASKING_MEANINGS
     | {
@@ -93,6 +97,18 @@ MEANINGS: dict[type[BaseModel], dict[str, str]] = {
     },
 }
 
+MEANINGS[Retention] = {
+    "runs": "Dagster's runs and their events, a day at least; the latest of each asset, partition and check stays in any case",
+    "ticks": "Dagster's ticks of schedules and sensors; the latest of each stays in any case",
+    "landing": "see [retention of the landing](#retention-of-the-landing)",
+    "temporary": "files of processes that were killed, a day at least",
+    "alerts": "incidents that are over",
+}
+MEANINGS[LandingRetention] = {
+    **{mode.value: f"fetches of endpoints with `storage_mode: {mode.value}`, a day at least" for mode in StorageMode},
+    "incomplete": "fetches that were not completed, and are in no table, a day at least",
+}
+
 ASKING_EXAMPLES = {"max_retries": "5", "retry_delay": "PT10S", "timeout": "PT1M", "since": "2024-01-31"}
 
 EXAMPLES: dict[type[BaseModel], dict[str, str]] = {
@@ -100,6 +116,7 @@ EXAMPLES: dict[type[BaseModel], dict[str, str]] = {
         "defaults": "{rate_limit: 60}",
         "accounts": "[{name: default}, {name: second}]",
         "endpoints": "[{name: faction_basic, path: /faction/basic, frequency: PT12H}]",
+        "retention": "{runs: P14D}",
     },
     Defaults: ASKING_EXAMPLES | {"rate_limit": "60", "keep_backups": "7"},
     Account: {"name": "second"},
@@ -119,12 +136,16 @@ EXAMPLES: dict[type[BaseModel], dict[str, str]] = {
         "scope": "account",
         "ids_from": "faction_rankedwars.id",
     },
+    Retention: {"runs": "P14D", "ticks": "P3D", "landing": "{replace: P30D}", "temporary": "P2D", "alerts": "forever"},
+    LandingRetention: {mode.value: "P90D" for mode in StorageMode} | {"incomplete": "P1D"},
 }
 """A value of each field, as YAML."""
 
 SPECIAL_DEFAULTS: dict[tuple[type[BaseModel], str], str] = {
     (PipelineConfig, "defaults"): "all as below",
     (PipelineConfig, "accounts"): "`[{name: default}]`",
+    (PipelineConfig, "retention"): "all as below",
+    (Retention, "landing"): "all as below",
     (Endpoint, "accounts"): "all",
     (Endpoint, "params"): "none",
     (Endpoint, "table"): "the `name`",
@@ -184,13 +205,15 @@ def _limits(field: FieldInfo) -> str:
 
 
 def _words(kind: object) -> Iterator[str]:
-    """The words that an enumeration or a literal type has."""
+    """The words that an enumeration or a literal type has; also what else may stand in their place."""
     if isinstance(kind, type) and issubclass(kind, StrEnum):
         yield from (f"`{word.value}`" for word in kind)
     elif get_origin(kind) is Literal:
         yield from (f"`{word}`" for word in get_args(kind))
     else:
         for part in get_args(kind):
+            if part is timedelta:
+                yield "a duration, whole minutes,"
             yield from _words(part) if get_origin(part) is Literal else ()
 
 

@@ -15,6 +15,7 @@ from typing import Annotated, Literal, Self
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr, ValidationInfo, field_validator, model_validator
 
 from torn_pipeline.config.durations import crons, format_duration, nearest_periods, parse_delay, parse_period
+from torn_pipeline.config.retention import Retention
 
 __all__ = ["Account", "Defaults", "Endpoint", "Parts", "PipelineConfig", "Places", "StorageMode", "place"]
 
@@ -230,6 +231,7 @@ class PipelineConfig(_Model):
     defaults: Defaults = Field(default_factory=Defaults)
     accounts: Annotated[tuple[Account, ...], Field(strict=False)] = (Account(name="default"),)
     endpoints: Annotated[tuple[Endpoint, ...], Field(strict=False)]
+    retention: Retention = Field(default_factory=Retention)
     _places: Places = PrivateAttr(default_factory=dict)
 
     @field_validator("accounts", "endpoints")

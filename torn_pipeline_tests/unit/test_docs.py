@@ -122,6 +122,7 @@ def test_the_page_of_the_config_gives_examples_that_are_accepted(tmp_path: Path)
         "defaults": whole["defaults"] | fields["Defaults"],
         "accounts": [{"name": "default"}, fields["Account"]],
         "endpoints": [*whole["endpoints"], fields["Endpoint"]],
+        "retention": fields["Retention"] | {"landing": fields["LandingRetention"]},
     }
     for config in (whole, together):
         file = tmp_path / "pipeline.yaml"
