@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+import json
+import re
 from typing import TYPE_CHECKING
 
 import pandera.errors
 import polars as pl
 
 from torn_pipeline.errors import ContractError
-from torn_pipeline.tables.findings import Finding, Kind
+from torn_pipeline.tables.findings import SHOWN, Finding, Kind, Offender
 from torn_pipeline.tables.naming import json_path
 from torn_pipeline.tables.normalise import Batch, Rejected
 from torn_pipeline.tables.schemas import KNOWN, RULE, is_right, schema_of
 from torn_pipeline.tables.values import show
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     import pandera.polars as pa
 
@@ -70,16 +72,27 @@ class Validator:
     def _observe(self, name: str, failures: pl.DataFrame, frame: pl.DataFrame, batch: Batch) -> None:
         """Count what is known only from observation: values outside a known list, rules that do not hold."""
         seen = failures.filter(_is_observation())
-        grouped = seen.group_by("column", "check", maintain_order=True).agg(pl.len(), pl.first("failure_case"), pl.first("index"))
+        first = pl.col("failure_case", "index").head(SHOWN)
+        grouped = seen.group_by("column", "check", maintain_order=True).agg(pl.len(), first)
         for row in grouped.iter_rows(named=True):
+            keys = [_cells(frame, index, self.tables[name].key) for index in row["index"]]
             if row["check"] == KNOWN:
                 column = self.tables[name].column(row["column"])
                 where = json_path(column.path, self.tables[name].json_path)
-                batch.findings.add(Finding(Kind.UNKNOWN_VALUE, name, where, "", row["len"], show(row["failure_case"])))
+                values = [show(value) for value in row["failure_case"]]
+                finding = Finding(Kind.UNKNOWN_VALUE, name, where, "", row["len"], values[0], tuple(map(Offender, keys, values)))
             else:
                 rule = row["check"].removeprefix(RULE)
-                example = self._key(self.tables[name].key, frame, row["index"])
-                batch.findings.add(Finding(Kind.RULE, name, rule, "", row["len"], show(example)))
+                columns = self._concerned(name, rule)
+                values = [json.dumps(_cells(frame, index, columns)) for index in row["index"]]
+                finding = Finding(Kind.RULE, name, rule, "", row["len"], show(keys[0]), tuple(map(Offender, keys, values)))
+            batch.findings.add(finding)
+
+    def _concerned(self, name: str, rule: str) -> list[str]:
+        """The columns that a rule is about."""
+        (found,) = (one for one in self._rules[name] if one.name == rule)
+        words = {*found.unique, *re.findall(r"\w+", found.holds)}
+        return [column.name for column in self.tables[name].columns if column.name in words]
 
     def _reject(self, name: str, failures: pl.DataFrame, frame: pl.DataFrame, batch: Batch) -> None:
         """Take the roots of broken rows out of every table of their group."""
@@ -105,11 +118,11 @@ class Validator:
             if other.root == root.name:
                 batch.frames[other.name] = _without(batch.frames[other.name], bad, other.root_key)
 
-    def _key(self, columns: Sequence[str], frame: pl.DataFrame, index: int) -> Mapping[str, object]:
-        return {
-            name: value if isinstance(value, int | str) else str(value)
-            for name, value in frame.select(columns).row(index, named=True).items()
-        }
+
+def _cells(frame: pl.DataFrame, row: int, columns: Sequence[str]) -> dict[str, object]:
+    """The values of some columns of a row, as JSON has them."""
+    cells = frame.select(columns).row(row, named=True)
+    return {name: value if value is None or isinstance(value, int | float | str) else str(value) for name, value in cells.items()}
 
 
 def _is_observation() -> pl.Expr:

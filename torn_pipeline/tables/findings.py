@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
 
-__all__ = ["Finding", "Findings", "Kind"]
+__all__ = ["SHOWN", "Finding", "Findings", "Kind", "Offender"]
+
+SHOWN = 20
+"""How many of the rows that a finding is about are kept with it."""
 
 
 class Kind(StrEnum):
@@ -24,9 +27,16 @@ class Kind(StrEnum):
     REPEATED = "row repeated"
 
 
+class Offender(NamedTuple):
+    """A row that a finding is about: the columns of its key, and the value as people are shown it."""
+
+    key: Mapping[str, object]
+    value: str
+
+
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One disagreement of one table: where (a JSON path, or a rule's name), how often, and one example."""
+    """One disagreement of one table: where (a JSON path, or a rule's name), how often, one example, and the first of the rows."""
 
     kind: Kind
     table: str
@@ -34,6 +44,7 @@ class Finding:
     type: str
     count: int
     example: str
+    rows: tuple[Offender, ...] = field(default=(), compare=False, repr=False)
 
     def __str__(self) -> str:
         """One line for people."""
@@ -42,7 +53,7 @@ class Finding:
 
 
 class Findings:
-    """Findings added up by kind, table and path; the first example stays."""
+    """Findings added up by kind, table and path; the first example and the first rows stay."""
 
     def __init__(self, findings: Iterable[Finding] = ()) -> None:
         self._by_place: dict[tuple[Kind, str, str], Finding] = {}
@@ -60,7 +71,9 @@ class Findings:
             return
         types = {*before.type.split(" | "), *finding.type.split(" | ")} - {""}
         kinds = " | ".join(sorted(types - {"null"} or types))
-        self._by_place[place] = replace(before, count=before.count + finding.count, type=kinds, example=before.example or finding.example)
+        rows = (before.rows + finding.rows)[:SHOWN]
+        example = before.example or finding.example
+        self._by_place[place] = replace(before, count=before.count + finding.count, type=kinds, example=example, rows=rows)
 
     def __iter__(self) -> Iterator[Finding]:
         """In order of table, kind and path."""

@@ -2,27 +2,30 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from itertools import chain
+from dataclasses import dataclass, replace
+from itertools import chain, islice
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
 from torn_pipeline.tables.contract import Array, Map, Object, Scalar
-from torn_pipeline.tables.findings import Finding, Findings, Kind
+from torn_pipeline.tables.findings import SHOWN, Finding, Findings, Kind, Offender
 from torn_pipeline.tables.levels import Level, Reader, plain_of
 from torn_pipeline.tables.naming import json_path, snake_case, value_at
 from torn_pipeline.tables.table import Column, ColumnType, Path, Role, Shape, Table
 from torn_pipeline.tables.values import DTYPES, Wrong, json_type, show, to_series
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from torn_pipeline.tables.pieces import Origin, Piece
 
 
 __all__ = ["Reading", "TableRows"]
+
+Holders = tuple[list[dict[str, Any]], dict[str, None]]
+"""One object of every row, and what stands for a null among them."""
 
 
 @dataclass(slots=True)
@@ -68,9 +71,10 @@ class Reading:
         self.absent: dict[Path, int] = {}
         self.lacking: dict[Path, int] = {}
         self.new: dict[Path, list[Any]] = {}
-        self.objects: dict[Path, tuple[list[dict[str, Any]], dict[str, None]]] = {}  # with what stands for a null among them
+        self.objects: dict[Path, Holders] = {}
         self.plain_older: dict[Path, Sequence[Any]] = {}  # older fields of structs
         self.uneven: dict[Path, tuple[list[dict[str, Any]], set[str]]] = {}  # objects of other keys than the contract's, and their keys
+        self.noted: list[tuple[Finding, list[int], list[str]]] = []  # with the rows and their values; what their keys are is known last
 
     # --- reading ---------------------------------------------------------------------------------------
 
@@ -102,7 +106,9 @@ class Reading:
             else:
                 value = str(origin.path_ids[column.name]) if column.role is Role.PATH_ID else constants[column.role]
                 series.append(pl.Series(column.name, [value], dtype=DTYPES[column.type]).new_from_index(0, len(self.rows.elements)))
-        return pl.DataFrame(series)
+        frame = pl.DataFrame(series)
+        self._tell(frame)
+        return frame
 
     def _inherited(self, parent: pl.DataFrame | None) -> dict[str, pl.Series]:
         """The columns that come from the parent row, by their names here."""
@@ -159,11 +165,14 @@ class Reading:
                 self.absent[path], self.lacking[path] = absent, missing
             elif isinstance(node, Object):
                 empty = column.count(None)
-                self._note_null(node, json_path((name,), reader.generic), empty - absent - missing, missing)
+                self._note_null(
+                    node, json_path((name,), reader.generic), (empty - absent - missing, missing), column, (values, reader.null)
+                )
                 self._read(reader.objects[name], column, empty)
             else:
                 self.branches[path] = column
-                self._note_null(node, json_path((name,), reader.generic), column.count(None) - absent - missing, missing)
+                nulls = column.count(None) - absent - missing
+                self._note_null(node, json_path((name,), reader.generic), (nulls, missing), column, (values, reader.null))
 
     def _objects(self, reader: Reader, values: list[Any], absent: int) -> tuple[list[dict[str, Any]], int]:
         """The values as objects, a stand-in for null, and how many of that there are; any other type leaves its root out."""
@@ -218,13 +227,12 @@ class Reading:
     # --- what differs ----------------------------------------------------------------------------------
 
     def _first_not_null(self, newer: Sequence[Any], older: Sequence[Any], path: str) -> Sequence[Any]:
-        unequal = [(new, old) for new, old in zip(newer, older, strict=True) if new != old]
-        different = [(new, old) for new, old in unequal if new is not None and old is not None]
+        unequal = [(row, new, old) for row, (new, old) in enumerate(zip(newer, older, strict=True)) if new != old]
+        different = [(row, new, old) for row, new, old in unequal if new is not None and old is not None]
         if different:
-            new, old = different[0]
-            self.findings.add(
-                Finding(Kind.OLDER_DIFFERS, self.table.name, path, json_type(old), len(different), f"{show(old)} beside {show(new)}")
-            )
+            shown = [f"{show(old)} beside {show(new)}" for _, new, old in different[:SHOWN]]
+            finding = Finding(Kind.OLDER_DIFFERS, self.table.name, path, json_type(different[0][2]), len(different), shown[0])
+            self.noted.append((finding, [row for row, *_ in different[:SHOWN]], shown))
         if len(different) == len(unequal):  # nothing to fill in
             return newer
         return [old if new is None else new for new, old in zip(newer, older, strict=True)]
@@ -232,18 +240,30 @@ class Reading:
     def _note_new(self, path: Path, generic: str, values: list[Any], count: int) -> None:
         """Report a field that the contract does not know, and keep it for a column."""
         kinds = sorted({json_type(value) for value in values} - {"null"})
-        example = next((value for value in values if value is not None), None)
-        self.findings.add(
-            Finding(Kind.NEW_FIELD, self.table.name, generic, " | ".join(kinds) or "null", count, show(example) if kinds else "")
-        )
+        rows = list(islice((row for row, value in enumerate(values) if value is not None), SHOWN))
+        shown = [show(values[row]) for row in rows]
+        finding = Finding(Kind.NEW_FIELD, self.table.name, generic, " | ".join(kinds) or "null", count, shown[0] if shown else "")
+        self.noted.append((finding, rows, shown))
         if self.add_new_fields:
             self.new[path] = values
 
-    def _note_null(self, node: Object | Array | Map | Scalar, generic: str, nulls: int, missing: int) -> None:
+    def _note_null(
+        self, node: Object | Array | Map | Scalar, generic: str, counts: tuple[int, int], values: Sequence[Any], holders: Holders | None
+    ) -> None:
+        """Report how many rows have a null (the first of ``counts``), and how many no such key, where there should be a value."""
+        nulls, missing = counts
         if missing > 0 and node.required:
-            self.findings.add(Finding(Kind.MISSING, self.table.name, generic, "", missing, ""))
+            rows = list(islice(_empty(values, holders, node.name, given=False), SHOWN))
+            self.noted.append((Finding(Kind.MISSING, self.table.name, generic, "", missing, ""), rows, [""] * len(rows)))
         if nulls > 0 and not node.nullable:
-            self.findings.add(Finding(Kind.NULL, self.table.name, generic, "", nulls, ""))
+            rows = list(islice(_empty(values, holders, node.name, given=True), SHOWN))
+            self.noted.append((Finding(Kind.NULL, self.table.name, generic, "", nulls, ""), rows, ["null"] * len(rows)))
+
+    def _tell(self, frame: pl.DataFrame) -> None:
+        """Add what was noted to the findings, its rows by their keys."""
+        for finding, places, values in self.noted:
+            keys = frame.select(self.table.key)[places].to_dicts()
+            self.findings.add(replace(finding, rows=tuple(map(Offender, keys, values))))
 
     def _reject(self, row: int, path: Path, reason: str) -> None:
         """Leave the row's root out; the first reason stays."""
@@ -276,7 +296,7 @@ class Reading:
             for row in [row for row, value in enumerate(values) if value is None]:
                 self._reject(row, column.path, f"the row has no {column.name}, which is its key")
         elif nulls > absent:
-            self._note_null(node, generic, nulls - absent - missing, missing)
+            self._note_null(node, generic, (nulls - absent - missing, missing), values, self.objects.get(column.path[:-1]))
         return series
 
     def _typed(self, column: Column, values: Sequence[Any], node: Scalar) -> tuple[pl.Series, list[Wrong]]:
@@ -321,6 +341,17 @@ class Reading:
             return TableRows(list(chain.from_iterable(lists)), owners, parent, list(chain.from_iterable(map(range, sizes))), self.rows)
         entries: Iterable[Any] = chain.from_iterable(value.values() for value in lists)
         return TableRows(list(entries), owners, parent, list(chain.from_iterable(lists)), self.rows)
+
+
+def _empty(values: Sequence[Any], holders: Holders | None, name: str, *, given: bool) -> Iterator[int]:
+    """The rows without a value whose object has the key, or with ``given`` false lacks it; an object that is null has no rows."""
+    if holders is None:
+        yield from (row for row, value in enumerate(values) if value is None)
+        return
+    objects, null = holders
+    for row, (value, holder) in enumerate(zip(values, objects, strict=True)):
+        if value is None and holder is not null and (name in holder) is given:
+            yield row
 
 
 def _without(value: object, paths: Sequence[Path]) -> object:
