@@ -57,6 +57,9 @@ ASKING_MEANINGS = {
     "retry_delay": "the wait before the first of them; each further one is longer",
     "timeout": "the longest wait for one answer, above zero",
     "since": "the first day (UTC) of the history that is fetched, of endpoints that can be asked for a time",
+    "catch_up": "what becomes of fetches whose time came while nothing ran: `none` leaves them out, `latest` makes up for the newest, "
+    "`all` for each, one after another; see [running](running.md#when-each-endpoint-is-fetched)",
+    "max_runtime": "after how long a run that a schedule started is ended, above zero; one that a person started is not",
 }
 
 MEANINGS: dict[type[BaseModel], dict[str, str]] = {
@@ -79,7 +82,8 @@ MEANINGS: dict[type[BaseModel], dict[str, str]] = {
     | {
         "name": "the name in commands, of the job, and of the table unless `table` says otherwise",
         "path": "section and selection, such as `/faction/crimes`, without a query; [one that has a contract](tables.md)",
-        "frequency": "how often it is fetched, counted from midnight UTC; it has to divide a day into equal parts",
+        "frequency": "how often it is fetched: at fixed moments (UTC), the same whatever ran when, see "
+        "[running](running.md#when-each-endpoint-is-fetched)",
         "storage_mode": "`append` keeps every fetch, `replace` what the last fetch brought, `upsert` the latest of every row, `snapshot` "
         "what the last fetch brought with every earlier version in `<table>_history`; to change it later see the "
         "[runbook](runbook.md#changing-storage_mode)",
@@ -109,7 +113,14 @@ MEANINGS[LandingRetention] = {
     "incomplete": "fetches that were not completed, and are in no table, a day at least",
 }
 
-ASKING_EXAMPLES = {"max_retries": "5", "retry_delay": "PT10S", "timeout": "PT1M", "since": "2024-01-31"}
+ASKING_EXAMPLES = {
+    "max_retries": "5",
+    "retry_delay": "PT10S",
+    "timeout": "PT1M",
+    "since": "2024-01-31",
+    "catch_up": "all",
+    "max_runtime": "PT20M",
+}
 
 EXAMPLES: dict[type[BaseModel], dict[str, str]] = {
     PipelineConfig: {

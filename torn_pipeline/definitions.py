@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import dagster as dg
 
 from torn_pipeline.assets import endpoint_assets, keys_asset
-from torn_pipeline.automation import endpoint_job, endpoint_schedule, keys_job, keys_schedule
+from torn_pipeline.automation import endpoint_job, endpoint_trigger, keys_job, keys_schedule
 from torn_pipeline.config import load_config
 from torn_pipeline.ops.logging import configure
 from torn_pipeline.plan import plan_of
@@ -37,12 +37,14 @@ def build_defs(settings: Settings | None = None, *, overrides: Sequence[str] = (
     warehouse = _kind(known.warehouse)
     plans = [plan_of(endpoint, config) for endpoint in config.endpoints]
     jobs = {plan.endpoint.name: endpoint_job(plan) for plan in plans}
+    triggers = [endpoint_trigger(plan, jobs[plan.endpoint.name]) for plan in plans if plan.endpoint.enabled]
     of_keys = keys_job()
     pipeline = pipeline_resource(settings, overrides)
     return dg.Definitions(
         assets=[*(asset for sharing in _by_table(plans) for asset in endpoint_assets(sharing, warehouse)), keys_asset],
         jobs=[*jobs.values(), of_keys],
-        schedules=[*(endpoint_schedule(plan, jobs[plan.endpoint.name]) for plan in plans if plan.endpoint.enabled), keys_schedule(of_keys)],
+        schedules=[*(one for one in triggers if isinstance(one, dg.ScheduleDefinition)), keys_schedule(of_keys)],
+        sensors=[one for one in triggers if isinstance(one, dg.SensorDefinition)],
         resources={"pipeline": pipeline, "warehouse": WarehouseIOManager(pipeline)},
         executor=dg.in_process_executor,
     )

@@ -1,9 +1,10 @@
-"""Jobs, schedules and hooks.
+"""Jobs, schedules, sensors and hooks.
 
 Here belongs when work is started and what happens when it fails. Not here: the work (``assets``).
 ``definitions`` may import it.
 """
 
-from torn_pipeline.automation.jobs import endpoint_job, endpoint_schedule, keys_job, keys_schedule
+from torn_pipeline.automation.jobs import endpoint_job, keys_job, keys_schedule
+from torn_pipeline.automation.schedules import endpoint_trigger
 
-__all__ = ["endpoint_job", "endpoint_schedule", "keys_job", "keys_schedule"]
+__all__ = ["endpoint_job", "endpoint_trigger", "keys_job", "keys_schedule"]

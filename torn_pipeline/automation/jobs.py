@@ -1,14 +1,12 @@
-"""One job and one schedule an endpoint; a run that no retry can help is not tried again."""
+"""One job an endpoint, and one for the keys; a run that no retry can help is not tried again."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from datetime import UTC
 from typing import TYPE_CHECKING
 
 import dagster as dg
 
-from torn_pipeline.assets import KEYS, partition_key, raw_key, table_key
+from torn_pipeline.assets import KEYS, raw_key, table_key
 from torn_pipeline.errors import Transient
 
 if TYPE_CHECKING:
@@ -16,9 +14,8 @@ if TYPE_CHECKING:
 
     from torn_pipeline.plan import EndpointPlan
 
-__all__ = ["endpoint_job", "endpoint_schedule", "keys_job", "keys_schedule"]
+__all__ = ["endpoint_job", "keys_job", "keys_schedule"]
 
-_RUN_RETRIES = "1"  # of a scheduled run, after the client's own retries: the next tick is never far
 _RETRY_TAG = "dagster/retry_on_asset_or_op_failure"
 
 
@@ -63,26 +60,3 @@ def keys_schedule(job: UnresolvedAssetJobDefinition) -> dg.ScheduleDefinition:
         execution_timezone="UTC",
         default_status=dg.DefaultScheduleStatus.RUNNING,
     )
-
-
-def endpoint_schedule(plan: EndpointPlan, job: UnresolvedAssetJobDefinition) -> dg.ScheduleDefinition:
-    """The schedule of an endpoint: every ``frequency`` from midnight UTC, one run an account, so that none harms another."""
-
-    @dg.schedule(
-        name=f"{plan.endpoint.name}_schedule",
-        job=job,
-        cron_schedule=list(plan.endpoint.crons),
-        execution_timezone="UTC",
-        default_status=dg.DefaultScheduleStatus.RUNNING,
-        description=f"{plan.endpoint.path} for {', '.join(plan.endpoint.accounts)}.",
-    )
-    def schedule(context: dg.ScheduleEvaluationContext) -> Iterator[dg.RunRequest]:
-        moment = context.scheduled_execution_time
-        for account in plan.endpoint.accounts:
-            yield dg.RunRequest(
-                run_key=f"{moment.isoformat()}|{'' if plan.is_global else account}",
-                partition_key=partition_key(plan, account, moment.astimezone(UTC).date()),
-                tags={"dagster/max_retries": _RUN_RETRIES},
-            )
-
-    return schedule

@@ -7,9 +7,10 @@ import re
 from collections import defaultdict
 from datetime import timedelta
 
-__all__ = ["crons", "format_duration", "nearest_periods", "parse_delay", "parse_period"]
+__all__ = ["crons", "format_duration", "parse_delay", "parse_period"]
 
 MINUTES_A_DAY = 24 * 60
+LONGEST = timedelta(days=36_525)
 # Not Pydantic's own reading of ISO 8601: that takes a year for 365 days, a month for 30, and "00:15" too.
 DURATION = re.compile(
     r"P(?=.)(?:(?P<years>\d+)Y)?(?:(?P<months>\d+)M)?(?:(?P<weeks>\d+)W)?(?:(?P<days>\d+)D)?"
@@ -29,6 +30,9 @@ def parse_period(text: object) -> timedelta:
     period = _parse(text, "PT15M, PT1H30M or P1D")
     if not period or period % timedelta(minutes=1):
         message = f"{text} is not a number of whole minutes above zero: write for example PT15M"
+        raise ValueError(message)
+    if period > LONGEST:
+        message = f"{text} is longer than a hundred years: write for example PT15M or P1D"
         raise ValueError(message)
     return period
 
@@ -55,31 +59,23 @@ def format_duration(length: timedelta) -> str:
     return f"P{days}T{time}"
 
 
-def crons(period: timedelta) -> tuple[str, ...] | None:
-    """The cron lines (UTC) that together fire every ``period``, counted from midnight.
+def crons(period: timedelta, offset: timedelta = timedelta(0)) -> tuple[str, ...] | None:
+    """The cron lines (UTC) that together fire every ``period``, first ``offset`` (shorter than it) after midnight.
 
     ``None`` when no lines can: when the period does not divide a day into whole minutes.
     """
     step, rest = divmod(period, timedelta(minutes=1))
     if rest or step < 1 or MINUTES_A_DAY % step:
         return None
-    if 60 % step == 0 or step % 60 == 0:
-        return (_plain(step),)
+    first = offset // timedelta(minutes=1)
+    if 60 % step == 0:
+        return (f"{_minutes(first, step)} * * * *",)
     # The minutes of the hour repeat after so many hours: 3 for PT45M, at 0:00, 0:45, 1:30, 2:15 and again 3:00.
     cycle = math.lcm(step, 60) // 60
     minutes: dict[int, list[str]] = defaultdict(list)
-    for tick in range(0, cycle * 60, step):
+    for tick in range(first, cycle * 60, step):
         minutes[tick // 60].append(str(tick % 60))
-    return tuple(f"{','.join(at)} {_hours(first, cycle)} * * *" for first, at in minutes.items())
-
-
-def nearest_periods(period: timedelta) -> tuple[timedelta, ...]:
-    """The periods next to this one, shorter and longer, that divide a day into whole minutes."""
-    minute = timedelta(minutes=1)
-    possible = [step * minute for step in range(1, MINUTES_A_DAY + 1) if MINUTES_A_DAY % step == 0]
-    shorter = [one for one in possible if one <= period][-1:]
-    longer = [one for one in possible if one > period][:1]
-    return (*shorter, *longer)
+    return tuple(f"{','.join(at)} {_hours(hour, cycle)} * * *" for hour, at in minutes.items())
 
 
 def _parse(text: object, examples: str) -> timedelta:
@@ -103,17 +99,15 @@ def _parse(text: object, examples: str) -> timedelta:
         raise ValueError(message) from error
 
 
-def _plain(step: int) -> str:
-    if step == 1:
-        return "* * * * *"
-    if step < 60:  # noqa: PLR2004 - the minutes of an hour
-        return f"*/{step} * * * *"
-    return f"0 {_hours(0, step // 60)} * * *"
+def _minutes(first: int, every: int) -> str:
+    if every == 60:  # noqa: PLR2004 - the minutes of an hour
+        return str(first)
+    if every == 1:
+        return "*"
+    return f"{first}-59/{every}" if first else f"*/{every}"
 
 
 def _hours(first: int, every: int) -> str:
     if every == 24:  # noqa: PLR2004 - the hours of a day
         return str(first)
-    if every == 1:
-        return "*"
     return f"{first}-23/{every}" if first else f"*/{every}"

@@ -14,8 +14,9 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr, ValidationInfo, field_validator, model_validator
 
-from torn_pipeline.config.durations import crons, format_duration, nearest_periods, parse_delay, parse_period
+from torn_pipeline.config.durations import parse_delay, parse_period
 from torn_pipeline.config.retention import Retention
+from torn_pipeline.config.ticks import CatchUp, Ticks, ticks_of
 
 __all__ = ["Account", "Defaults", "Endpoint", "Parts", "PipelineConfig", "Places", "StorageMode", "place"]
 
@@ -34,7 +35,7 @@ SCOPES: dict[str, Literal["account", "global"]] = {
     **dict.fromkeys(("torn", "market", "racing", "forum"), "global"),
 }
 PAGING = frozenset({"limit", "offset", "from", "to", "sort"})
-INHERITED = ("max_retries", "retry_delay", "timeout", "since")
+INHERITED = ("max_retries", "retry_delay", "timeout", "since", "catch_up", "max_runtime")
 
 
 class StorageMode(StrEnum):
@@ -44,15 +45,6 @@ class StorageMode(StrEnum):
     REPLACE = "replace"
     UPSERT = "upsert"
     SNAPSHOT = "snapshot"
-
-
-def _period(value: object) -> timedelta:
-    period = parse_period(value)
-    if crons(period) is None:
-        fitting = " or ".join(map(format_duration, nearest_periods(period)))
-        message = f"{format_duration(period)} does not divide a day into equal parts, which is not supported yet: use for example {fitting}"
-        raise ValueError(message)
-    return period
 
 
 def _param(value: object) -> object:
@@ -74,7 +66,7 @@ def _day(value: object) -> object:
 
 
 Name = Annotated[str, Field(pattern=NAME)]
-Period = Annotated[timedelta, BeforeValidator(_period)]
+Period = Annotated[timedelta, BeforeValidator(parse_period)]
 Delay = Annotated[timedelta, BeforeValidator(parse_delay)]
 Param = Annotated[str, BeforeValidator(_param)]
 Day = Annotated[date, BeforeValidator(_day)]
@@ -88,21 +80,24 @@ class _Asking(_Model):
     """How the API is asked: given for all endpoints in ``defaults``, for one in the endpoint itself.
 
     ``retry_delay`` is the wait before the first retry, ``timeout`` the longest wait for an answer. ``since`` is the first
-    day (UTC) of the history that is fetched of endpoints that have one.
+    day (UTC) of the history that is fetched of endpoints that have one. ``catch_up`` is what becomes of ticks that were missed,
+    ``max_runtime`` after how long a run that a tick started is ended.
     """
 
     max_retries: int = Field(default=3, ge=0, le=20)
     retry_delay: Delay = timedelta(seconds=5)
     timeout: Delay = timedelta(seconds=30)
     since: Day = date(2020, 1, 1)
+    catch_up: Annotated[CatchUp, Field(strict=False)] = CatchUp.LATEST
+    max_runtime: Delay = timedelta(hours=1)
 
-    @field_validator("timeout")
+    @field_validator("timeout", "max_runtime")
     @classmethod
-    def _is_some_time(cls, timeout: timedelta) -> timedelta:
-        if not timeout:
+    def _is_some_time(cls, length: timedelta) -> timedelta:
+        if not length:
             message = "must be above zero: write for example PT30S"
             raise ValueError(message)
-        return timeout
+        return length
 
 
 class Defaults(_Asking):
@@ -135,7 +130,7 @@ class Endpoint(_Asking):
 
     Within a :class:`PipelineConfig` nothing is left open: ``accounts`` are the names of those it is fetched
     with (one for a global endpoint), ``table`` is the root table's name, ``scope`` is set, and the inherited
-    fields hold the file's defaults where the endpoint has none of its own. ``frequency`` divides a day into
+    fields hold the file's defaults where the endpoint has none of its own. ``frequency`` is a number of
     whole minutes. ``ids_from`` names the table and the column that has the ids of the path. ``max_quarantined`` is a share of
     a fetch's roots, ``max_closed`` of the rows that a snapshot finds and may be without, both from 0 to 1.
     """
@@ -155,9 +150,9 @@ class Endpoint(_Asking):
     ids_from: str = Field(default="", validate_default=False)
 
     @property
-    def crons(self) -> tuple[str, ...]:
-        """The cron lines, in UTC, that together fire every ``frequency``."""
-        return crons(self.frequency) or ()
+    def ticks(self) -> Ticks:
+        """When it is due: every ``frequency``."""
+        return ticks_of(self.name, self.frequency)
 
     @field_validator("path")
     @classmethod

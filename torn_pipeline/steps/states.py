@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from datetime import datetime, timedelta
+    from datetime import datetime
 
     from torn_pipeline.steps.context import Pipeline
 
@@ -42,16 +42,10 @@ def states(pipeline: Pipeline, now: datetime) -> list[EndpointState]:
                     fetched_at=state.fetched_at if state else None,
                     rows=state.rows.get(endpoint.table) if state else None,
                     quarantined=state.quarantined if state else 0,
-                    next_run=_next_run(endpoint.frequency, now) if endpoint.enabled else None,
+                    next_run=endpoint.ticks.after(now) if endpoint.enabled else None,
                 )
             )
     return found
-
-
-def _next_run(frequency: timedelta, now: datetime) -> datetime:
-    """The next multiple of a frequency since midnight UTC; frequencies divide a day."""
-    midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
-    return midnight + ((now - midnight) // frequency + 1) * frequency
 
 
 def stored_columns(pipeline: Pipeline) -> dict[str, list[str]]:

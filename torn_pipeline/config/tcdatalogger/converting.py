@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
-from torn_pipeline.config.durations import crons, format_duration, nearest_periods, parse_delay, parse_period
+from torn_pipeline.config.durations import format_duration, parse_delay, parse_period
 from torn_pipeline.config.loader import KEY_FIELDS
 from torn_pipeline.config.models import SCOPES, Account, Defaults, Endpoint, StorageMode
 from torn_pipeline.config.rules import TORN_LIMIT
@@ -32,7 +32,7 @@ DROPPED = {
     "use_time_windows": "what is new, and how a list is read whole, is the pipeline's business",
     "pagination": "the pipeline follows the API's own links to the last page",
     "rate_limit": "`rate_limit` in `defaults` holds for all calls of an account",
-    "timezone": "periods are counted from midnight UTC",
+    "timezone": "periods are counted in UTC",
     **dict.fromkeys(KEY_FIELDS, "keys come from the environment, so take them out of that file"),
 }
 
@@ -183,15 +183,12 @@ def _frequency(given: object) -> tuple[str, str]:
 
 
 def _near(given: object) -> timedelta:
-    """The next period that is no shorter and divides a day, a day where there is none."""
+    """The next period that is no shorter and has whole minutes, a day where what is given is no length of time."""
     try:
         length = parse_delay(given)
     except ValueError:
         return DAY
-    if length > DAY:
-        return DAY
-    period = max(math.ceil(length / MINUTE), 1) * MINUTE
-    return period if crons(period) else nearest_periods(period)[-1]
+    return max(math.ceil(length / MINUTE), 1) * MINUTE
 
 
 def _mode(given: object, path: str, suited: Collection[str]) -> tuple[str, str]:

@@ -71,7 +71,7 @@ endpoints:
     params: {{limit: 3, From: 1}}
   - name: members
     path: /faction/members?key={KEY}
-    frequency: PT50M
+    frequency: PT50S
     storage_mode: upsrt
     enabled: 1
     max_quarantined: 5
@@ -108,10 +108,7 @@ endpoints:
             "page size, order and time window are set by the pipeline, take it out"
         ),
         "pipeline.yaml:17: endpoints.members.path: holds a secret: take it out, secrets belong in the environment as TORN_API_KEY_<NAME>",
-        (
-            "pipeline.yaml:18: endpoints.members.frequency: PT50M does not divide a day into equal parts, which is not supported yet: "
-            "use for example PT48M or PT1H"
-        ),
+        ("pipeline.yaml:18: endpoints.members.frequency: PT50S is not a number of whole minutes above zero: write for example PT15M"),
         "pipeline.yaml:19: endpoints.members.storage_mode: is 'upsrt': use append, replace, upsert or snapshot",
         "pipeline.yaml:20: endpoints.members.enabled: is 1: must be true or false",
         "pipeline.yaml:21: endpoints.members.max_quarantined: is 5: must be at most 1",

@@ -11,6 +11,7 @@ import pytest
 from pydantic import ValidationError
 
 from torn_pipeline.config import Endpoint, PipelineConfig, StorageMode, load_config
+from torn_pipeline.config.ticks import CatchUp
 from torn_pipeline.settings import Settings
 
 if TYPE_CHECKING:
@@ -58,8 +59,10 @@ def test_a_name_a_path_and_a_frequency_are_enough(tmp_path: Path) -> None:
         "retry_delay": timedelta(seconds=5),
         "timeout": timedelta(seconds=30),
         "since": date(2020, 1, 1),
+        "catch_up": CatchUp.LATEST,
+        "max_runtime": timedelta(hours=1),
     }
-    assert endpoint.crons == ("0 */12 * * *",)
+    assert endpoint.ticks.period == timedelta(hours=12)
 
 
 def test_an_endpoint_overrides_the_defaults_field_by_field(tmp_path: Path) -> None:
@@ -138,7 +141,7 @@ def test_a_config_can_be_made_without_a_file() -> None:
         endpoints=(Endpoint(name="crimes", path="/faction/crimes", frequency=timedelta(minutes=45), timeout=timedelta(seconds=1)),)
     )
     [endpoint] = config.endpoints
-    assert (endpoint.accounts, endpoint.timeout, len(endpoint.crons)) == (("default",), timedelta(seconds=1), 3)
+    assert (endpoint.accounts, endpoint.timeout, len(endpoint.ticks.crons or ())) == (("default",), timedelta(seconds=1), 3)
     assert PipelineConfig(endpoints=config.endpoints) == config
 
 

@@ -155,7 +155,7 @@ def test_one_path_asked_in_two_ways_is_two_endpoints(tmp_path: Path) -> None:
 
 def test_what_is_fetched_has_the_first_choice_of_names(tmp_path: Path) -> None:
     foreign = {"name": "foreign", "url": f"{V2}/faction/1/crimes"}
-    result = imported(foreign, {"name": "odd", "frequency": "PT7M"}, {"name": "good"})
+    result = imported(foreign, {"name": "odd", "frequency": "PT7S"}, {"name": "good"})
     assert [(endpoint["name"], endpoint.get("enabled", True)) for endpoint in endpoints(result)] == [
         ("faction_crimes_2", False),
         ("faction_crimes", True),
@@ -202,7 +202,7 @@ def test_an_entry_with_waits_of_its_own_keeps_them(tmp_path: Path) -> None:
         ({"retry_delay": -1}, None, "defaults: `retry_delay` is dropped"),
         ({"retry_delay": float("nan")}, None, "defaults: `retry_delay` is dropped"),
         ({"timeout": 1e300}, None, "defaults: `timeout` is dropped"),
-        ({"timezone": "America/Chicago"}, None, "defaults: `timezone` is dropped: periods are counted from midnight UTC"),
+        ({"timezone": "America/Chicago"}, None, "defaults: `timezone` is dropped: periods are counted in UTC"),
     ],
 )
 def test_defaults_that_cannot_stay_as_they_are(
@@ -219,7 +219,7 @@ def test_defaults_that_cannot_stay_as_they_are(
 
 @pytest.mark.parametrize(
     ("given", "printed"),
-    [("PT90S", "PT2M"), ("PT7M", "PT8M"), ("PT0S", "PT1M"), ("P7D", "P1D"), ("P1M", "P1D"), ("daily", "P1D"), (900, "P1D")],
+    [("PT90S", "PT2M"), ("PT0S", "PT1M"), ("P7DT1S", "P7DT1M"), ("P1M", "P1D"), ("daily", "P1D"), (900, "P1D")],
 )
 def test_a_frequency_that_is_refused_disables_the_endpoint(given: object, printed: str, tmp_path: Path) -> None:
     result = imported({"frequency": given})
@@ -403,7 +403,7 @@ entries = st.fixed_dictionaries(
     {"name": texts.filter(bool), "url": urls},
     optional={
         "api_key": texts.filter(bool) | st.sampled_from(["default", "faction_1", KEY]),
-        "frequency": st.sampled_from(["PT15M", "PT1H", "PT7M", "P1D"]) | scalars,
+        "frequency": st.sampled_from(["PT15M", "PT1H", "PT7M", "P2D", "PT7S"]) | scalars,
         "storage_mode": st.sampled_from(["append", "replace", "upsert", "snapshot"]) | scalars,
         "timeout": scalars,
         "retry_delay": scalars,
