@@ -139,6 +139,6 @@ def _html(title: str, lines: Sequence[str], link: str, about: str) -> str:
 def _trouble(error: OSError) -> str:
     if isinstance(error, ssl.SSLCertVerificationError):
         return f"found a certificate that cannot be verified: {error.verify_message}"
-    if isinstance(error, TimeoutError):
+    if isinstance(error, TimeoutError) or isinstance(error.__context__, TimeoutError):  # smtplib takes silence for a disconnection
         return f"got no answer within {TIMEOUT:g} s"
     return "cannot reach its server, or was cut off by it"

@@ -1,4 +1,4 @@
-"""Sending JSON to a URL once, and telling by the answer whether it was taken."""
+"""Asking a secret URL once, and telling by the answer whether it was taken."""
 
 from __future__ import annotations
 
@@ -31,14 +31,14 @@ _LONGEST_ANSWER = 4096
 _LONGEST_REASON = 200
 _LONGEST_WAIT = 3600.0
 _MAY_PASS = frozenset({408, 425, 429})
-_HEADERS = {"User-Agent": f"torn-pipeline/{version('torn-pipeline')}", "Content-Type": "application/json"}
+_HEADERS = {"User-Agent": f"torn-pipeline/{version('torn-pipeline')}"}
 
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """A URL that messages are posted to.
+    """A URL that is asked, such as that which messages are posted to.
 
-    ``who`` names the channel in errors, ``variable`` where its ``secret`` comes from, which is the URL itself or stands in what is
+    ``who`` names the service in errors, ``variable`` where its ``secret`` comes from, which is the URL itself or stands in what is
     posted. No error shows either.
     """
 
@@ -51,7 +51,7 @@ class Address:
         """Look at the URL before the first use.
 
         Raises:
-            ConfigError: nothing can be posted to it.
+            ConfigError: it cannot be asked.
         """
         problem = address_problem(self.url)
         try:
@@ -71,19 +71,19 @@ class Address:
             ChannelRefused: the service does not take it, and would not later.
             ChannelUnavailable: the service, or the way to it, is in trouble.
         """
+        sent = {**_HEADERS, "Content-Type": "application/json", **(headers or {})}
+        self._ask(requests.Request("POST", self.url, data=orjson.dumps(content), headers=sent, params=params))
+
+    def get(self) -> None:
+        """Ask for the URL, as :meth:`post` does; what is answered is of no interest."""
+        self._ask(requests.Request("GET", self.url, headers=_HEADERS))
+
+    def _ask(self, asked: requests.Request) -> None:
         with requests.Session() as session:
             session.trust_env = False
             try:
-                answer = session.post(
-                    self.url,
-                    data=orjson.dumps(content),
-                    headers={**_HEADERS, **(headers or {})},
-                    params=params,
-                    timeout=TIMEOUT,
-                    allow_redirects=False,
-                    stream=True,
-                )
-                body = b"" if answer.ok else _beginning(answer)
+                with session.send(asked.prepare(), timeout=TIMEOUT, allow_redirects=False, stream=True) as answer:
+                    body = b"" if answer.ok else _beginning(answer)
             except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
                 message = f"{self.who} {_trouble(error)}"
                 raise ChannelUnavailable(message) from None  # what the library says has the URL in it
@@ -99,7 +99,7 @@ class Address:
         if status < requests.codes.bad_request:
             message = f"{told}, which leads elsewhere: put the address it leads to into {self.variable}"
             raise ChannelRefused(message)
-        message = f"{told}: check that {self.variable} is what the service gave for this channel, and that the channel is still there"
+        message = f"{told}: check that {self.variable} is what the service gave, and still holds"
         raise ChannelRefused(message)
 
 

@@ -1,0 +1,1 @@
+"""Tests of incidents, rules, and the messages about them."""
