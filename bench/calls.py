@@ -18,6 +18,7 @@ from bench.calls_server import CRIMES
 from bench.figure import Figure
 from torn_pipeline.simulator import Simulator, Size, World
 from torn_pipeline.torn import Quota, TornClient
+from torn_pipeline.torn.ledger import ledger_at
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -94,7 +95,7 @@ def _seconds(call: Callable[[], object]) -> float:
 @contextmanager
 def _client(folder: Path, url: str) -> Iterator[TornClient]:
     """A client that no limit holds back."""
-    quota = Quota(folder / "calls.sqlite", 10**9, 0.1, hold=30.0, address_limit=10**9)
+    quota = Quota(ledger_at(folder / "calls.sqlite"), 10**9, 0.1, hold=30.0, address_limit=10**9)
     with TornClient(url, keys=[KEY], account="default", quota=quota, timeout=30.0, max_retries=0, retry_delay=1.0) as client:
         yield client
 

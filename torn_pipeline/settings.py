@@ -9,9 +9,10 @@ import hashlib
 import os
 import re
 from dataclasses import dataclass, field
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import SplitResult, parse_qsl, urlsplit
+from urllib.parse import SplitResult, parse_qs, parse_qsl, unquote, urlsplit
 
 from dotenv import dotenv_values
 
@@ -31,6 +32,7 @@ ALERT_VARIABLE = "TORN_ALERT"
 ALERT_SECRET = re.compile(rf"{ALERT_VARIABLE}_(?P<name>[A-Z][A-Z0-9_]*?)(?P<file>_FILE)?")
 PATH_IS_TELLING = 8  # characters from which on the path of a secret URL is a secret by itself
 PART_IS_TELLING = 16  # likewise one part of it, such as a token
+POSTGRES = frozenset({"postgresql", "postgres", "postgresql+psycopg2"})  # what a URL of that database begins with
 KEY_VARIABLE = re.compile(r"TORN_API_KEY(?:_(?!FILE\Z)(?P<name>[A-Z][A-Z0-9_]*?))?(?P<file>_FILE)?")
 
 
@@ -40,6 +42,8 @@ class Settings:
 
     ``rate_window`` is the length in seconds of the window that ``rate_limit`` counts calls in; Torn's is
     60, tests shorten it. ``bigquery_emulator`` is the address of a local server that stands in for BigQuery.
+    ``dagster_postgres`` is the URL of the database that Dagster's storage and the count of calls are in, with the scheme
+    that SQLAlchemy needs; without one both are in SQLite.
     ``alert_secrets`` maps the name of a channel of alerts to its URL, password or key; ``heartbeat_url`` is asked at each beat.
     """
 
@@ -52,6 +56,7 @@ class Settings:
     log_level: str = "INFO"
     log_format: str = "text"
     dagster_home: Path = Path("data/dagster")
+    dagster_postgres: str = field(default="", repr=False)  # may hold a password
     rate_window: float = TORN_WINDOW
     keys: Mapping[str, tuple[str, ...]] = field(default_factory=dict, repr=False)
     alert_secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
@@ -78,11 +83,16 @@ class Settings:
         return hashlib.blake2b(key.encode(), digest_size=8, person=b"torn_pipeline").hexdigest()
 
     @property
+    def dagster_template(self) -> str:
+        """The name of the shipped file with Dagster's own settings that fits these."""
+        return "dagster.postgres.yaml" if self.dagster_postgres else "dagster.yaml"
+
+    @property
     def secrets(self) -> tuple[str, ...]:
         """Every value that must never be shown."""
         keys = [key for keys in self.keys.values() for key in keys]
         others = [part for value in (*self.alert_secrets.values(), self.heartbeat_url) if value for part in secret_parts(value)]
-        return tuple(dict.fromkeys(keys + others))
+        return tuple(dict.fromkeys([*keys, *others, *_passwords(self.dagster_postgres)]))
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] | None = None) -> Settings:
@@ -114,16 +124,13 @@ class Settings:
             log_level=(merged.get("TORN_LOG_LEVEL") or "INFO").upper(),
             log_format=(merged.get("TORN_LOG_FORMAT") or "text").lower(),
             dagster_home=Path(merged.get("DAGSTER_HOME") or data_dir / "dagster").absolute(),
+            dagster_postgres=_with_driver(merged.get("DAGSTER_POSTGRES_URL", "")),
             rate_window=_seconds(merged, "TORN_RATE_WINDOW", TORN_WINDOW, problems),
             keys=_keys(merged, problems),
             alert_secrets=_alert_secrets(merged, problems),
             heartbeat_url=merged.get("TORN_HEARTBEAT_URL", "").strip(),
         )
         problems += settings.problems()
-        if merged.get("DAGSTER_POSTGRES_URL"):
-            problems.append(
-                "DAGSTER_POSTGRES_URL is not supported yet: unset it, Dagster then keeps its state in SQLite under DAGSTER_HOME"
-            )
         return settings, problems
 
     @staticmethod
@@ -154,9 +161,14 @@ class Settings:
             "TORN_RATE_WINDOW": str(self.rate_window),
             "TORN_HEARTBEAT_URL": self.heartbeat_url,
             "DAGSTER_HOME": str(self.dagster_home),
+            "DAGSTER_POSTGRES_URL": self.dagster_postgres,
             **keys,
             **alerts,
         }
+
+    def tell_dagster(self) -> None:
+        """Let Dagster find its database in the environment of this process, where its settings look for it."""
+        os.environ["DAGSTER_POSTGRES_URL"] = self.dagster_postgres
 
     def problems(self) -> list[str]:
         """One sentence for each value that cannot be used."""
@@ -176,7 +188,7 @@ class Settings:
             found.append(f"TORN_LOG_LEVEL is {self.log_level!r}: use one of {', '.join(LOG_LEVELS)}")
         if self.log_format not in LOG_FORMATS:
             found.append(f"TORN_LOG_FORMAT is {self.log_format!r}: use text or json")
-        return found
+        return [*found, *_postgres_problems(self.dagster_postgres)]
 
 
 def address_problem(url: str) -> str:
@@ -209,6 +221,31 @@ def _url(text: str) -> SplitResult:
     except ValueError:
         return urlsplit("")
     return url
+
+
+def _with_driver(url: str) -> str:
+    """A PostgreSQL URL as SQLAlchemy reads it with the driver that Dagster brings; anything else as it is."""
+    scheme, _, rest = url.strip().partition("://")
+    return f"postgresql+psycopg2://{rest}" if scheme in POSTGRES else url
+
+
+def _passwords(url: str) -> set[str]:
+    """The passwords in a database's URL, also as it writes them."""
+    parts = _url(url)
+    found = [parts.password or "", *parse_qs(parts.query).get("password", [])]
+    return {word for written in found for word in (written, unquote(written)) if word}
+
+
+def _postgres_problems(url: str) -> list[str]:
+    """One sentence when a URL is not the one of a database that can be used; never the URL."""
+    if not url:
+        return []
+    parts = _url(url)
+    if parts.scheme not in POSTGRES or not (parts.hostname or parse_qs(parts.query).get("host")) or not parts.path.strip("/"):
+        return ["DAGSTER_POSTGRES_URL is not a PostgreSQL URL: use for example postgresql://USER:PASSWORD@HOST:5432/DATABASE"]
+    if find_spec("dagster_postgres") is None:
+        return ["DAGSTER_POSTGRES_URL needs packages that are not installed: run pip install 'torn-pipeline[postgres]', or unset it"]
+    return []
 
 
 def _dotenv(path: Path) -> dict[str, str]:

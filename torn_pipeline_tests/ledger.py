@@ -7,7 +7,7 @@ from contextlib import closing
 from typing import TYPE_CHECKING
 
 from torn_pipeline.torn.keys import Keyring
-from torn_pipeline.torn.ledger import Ledger
+from torn_pipeline.torn.ledger import ledger_at
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -27,7 +27,7 @@ def know_keys(data_dir: Path, world: World) -> None:
         user = {"id": known.owner, "faction_id": known.faction, "company_id": None}
         return {"info": {"selections": {}, "user": user, "access": {"level": 4, "type": f"{known.access} Access"}}}
 
-    ledger = Ledger(data_dir / "quota.sqlite")
+    ledger = ledger_at(data_dir / "quota.sqlite")
     Keyring(ledger, "default", list(world.keys)).refresh(about)
     ledger.close()
 

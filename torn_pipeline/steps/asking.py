@@ -14,12 +14,10 @@ from torn_pipeline.settings import Settings
 from torn_pipeline.torn import Quota, TornClient
 from torn_pipeline.torn.keys import KeyState, check_owners
 from torn_pipeline.torn.keys import key_states as states_of_keys
-from torn_pipeline.torn.ledger import Ledger
+from torn_pipeline.torn.ledger import Ledger, ledger_at
 from torn_pipeline.torn.quota import ADDRESS_LIMIT
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from torn_pipeline.config import Endpoint, PipelineConfig
     from torn_pipeline.config.budget import Need, Seen
     from torn_pipeline.config.models import Defaults
@@ -27,15 +25,15 @@ if TYPE_CHECKING:
     from torn_pipeline.steps.context import Pipeline
     from torn_pipeline.warehouse import Warehouse
 
-__all__ = ["client_of", "key_states", "ledger_path", "owner_problems", "seen_calls", "seen_needs"]
+__all__ = ["client_of", "key_states", "ledger_of", "owner_problems", "seen_calls", "seen_needs"]
 
 _ADDRESS_SHARE = 10
 _LAST_FETCHES = 10
 
 
-def ledger_path(settings: Settings) -> Path:
-    """The file in which all processes with this data directory count their calls and remember keys."""
-    return settings.data_dir / "quota.sqlite"
+def ledger_of(settings: Settings) -> Ledger:
+    """Where calls are counted and keys remembered: for all with this data directory, or for all machines with this database."""
+    return ledger_at(settings.dagster_postgres or settings.data_dir / "quota.sqlite")
 
 
 def client_of(pipeline: Pipeline, plan: EndpointPlan, account: str) -> TornClient:
@@ -58,7 +56,7 @@ def key_states(pipeline: Pipeline, *, refresh: bool = False) -> list[KeyState]:
     for account in keys if refresh else ():
         with closing(_client(pipeline, account, pipeline.config.defaults)) as client:
             client.refresh_keys()
-    with closing(Ledger(ledger_path(settings))) as ledger:
+    with closing(ledger_of(settings)) as ledger:
         return states_of_keys(ledger, keys)
 
 
@@ -69,12 +67,14 @@ def owner_problems(settings: Settings, config: PipelineConfig) -> list[str]:
 
     Raises:
         ConfigError: what is known of the keys cannot be read.
+        LedgerUnavailable: it cannot be read now.
     """
     accounts = {account.name: [Settings.id_of(key) for key in settings.keys.get(account.name, ())] for account in config.accounts}
-    path = ledger_path(settings)
     owners: dict[str, int] = {}
-    if path.exists():
-        with closing(Ledger(path)) as ledger, ledger.connection() as database:
+    with closing(ledger_of(settings)) as ledger:
+        if not ledger.exists():
+            return check_owners(accounts, owners)
+        with ledger.connection() as database:
             owners = dict(database.execute("SELECT key, owner FROM keys WHERE owner IS NOT NULL").fetchall())
     return check_owners(accounts, owners)
 
@@ -119,7 +119,7 @@ def _client(pipeline: Pipeline, account: str, how: Endpoint | Defaults, *, acces
         settings.api_url,
         keys=settings.keys.get(account, ()),
         account=account,
-        quota=Quota(ledger_path(settings), limit, settings.rate_window, hold=timeout, rank=pipeline.rank, address_limit=address_limit),
+        quota=Quota(ledger_of(settings), limit, settings.rate_window, hold=timeout, rank=pipeline.rank, address_limit=address_limit),
         timeout=timeout,
         max_retries=how.max_retries,
         retry_delay=how.retry_delay.total_seconds(),

@@ -7,17 +7,14 @@ ledger. Not here: which errors ask for it.
 from __future__ import annotations
 
 import logging
-import time
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from torn_pipeline.errors import ApiClosed
 
 if TYPE_CHECKING:
-    import sqlite3
-
     from torn_pipeline.torn.codes import StayAway
-    from torn_pipeline.torn.ledger import Ledger
+    from torn_pipeline.torn.ledger import Database, Ledger
 
 __all__ = ["Breaker"]
 
@@ -30,7 +27,7 @@ class Breaker:
     """Closed calls are let through; once opened, all are refused until a time, and then one alone tries if it is over.
 
     If that one is told to stay away again, the time doubles, up to 60 windows (an hour); any other answer of the API ends it.
-    Without an answer within ``hold`` seconds another one tries. Times are those of the system's clock.
+    Without an answer within ``hold`` seconds another one tries. Times are those of the ledger's clock.
     """
 
     def __init__(self, ledger: Ledger, window: float, *, hold: float) -> None:
@@ -38,7 +35,7 @@ class Breaker:
         self._hold = hold
         self._longest = _MOST_WINDOWS * window
 
-    def is_over(self, database: sqlite3.Connection) -> bool:
+    def is_over(self, database: Database) -> bool:
         """Whether the time is over, but nobody has tried yet; false when there is nothing to try.
 
         Raises:
@@ -48,7 +45,7 @@ class Breaker:
         if row is None:
             return False
         until, said, probe_until = row
-        now = time.time()
+        now = database.time()
         if now < until <= now + self._longest:
             message = f"no call is made until {_moment(until)}, as the API asked everybody to stay away ({said}); run it again then"
             raise ApiClosed(message, wait=until - now)
@@ -59,21 +56,25 @@ class Breaker:
             raise ApiClosed(message, wait=probe_until - now)
         return True
 
-    def try_out(self, database: sqlite3.Connection) -> None:
+    def try_out(self, database: Database) -> None:
         """Let the call that is being granted be the only one for now."""
-        database.execute("UPDATE breaker SET probe_until = ?", (time.time() + self._hold,))
+        database.execute("UPDATE breaker SET probe_until = ?", (database.time() + self._hold,))
 
-    def open(self, error: StayAway, began: float) -> None:
-        """Refuse calls from now on, as a call that began then (Unix seconds) was told; those under way together tell it once."""
-        now = time.time()
+    def open(self, error: StayAway, slot: int) -> None:
+        """Refuse calls from now on, as the call in this slot was told; those under way together tell it once."""
         with self._ledger.transaction() as database:
-            row = database.execute("SELECT times, opened, until FROM breaker").fetchone()
-            times, opened, until = row or (0, 0.0, 0.0)
-            if began <= opened <= now:
+            now = database.time()
+            times, until, newest = database.execute("SELECT times, until, newest FROM breaker").fetchone() or (0, 0.0, 0)
+            if slot <= newest:
                 return
             times = times + 1 if now < until + self._longest else 1
             seconds = min((error.wait or 0.0) * 2 ** (times - 1), self._longest)
-            database.execute("REPLACE INTO breaker VALUES (1, ?, ?, ?, ?, 0)", (times, now, now + seconds, error.said))
+            (newest,) = database.execute("SELECT coalesce(max(id), 0) FROM calls").fetchone()
+            database.execute("DELETE FROM breaker")
+            database.execute(
+                "INSERT INTO breaker (times, until, said, newest, probe_until) VALUES (?, ?, ?, ?, 0)",
+                (times, now + seconds, error.said, max(slot, newest)),
+            )
         _log.warning("the API asks everybody to stay away (%s): no call is made until %s", error.said, _moment(now + seconds))
 
     def end(self) -> None:

@@ -40,6 +40,7 @@ from torn_pipeline.errors import (
 from torn_pipeline.redaction import Redactor
 from torn_pipeline.torn.codes import Asked, StayAway, error_of
 from torn_pipeline.torn.keys import INFO_PATH, Key, Keyring
+from torn_pipeline.torn.ledger import spared
 from torn_pipeline.torn.reads import DailyRows, DayIsFull, kind_of, rows_of
 
 if TYPE_CHECKING:
@@ -139,6 +140,7 @@ class TornClient:
             KeyRefused: the API refuses every key of the account, now or at an earlier call.
             BodyRefused: the answer is JSON, but not an object.
             ApiUnavailable: the API is in trouble and was so at each try; ``RateLimited`` and ``ApiClosed`` are kinds of it.
+            LedgerUnavailable: calls cannot be counted, and could not be at each try; none was made.
             ConfigError: the keys belong to the wrong people.
         """
         url = self._url(path_or_url, params or {})
@@ -277,22 +279,27 @@ class TornClient:
     @contextmanager
     def _minding_the_breaker(self, grant: Grant) -> Iterator[None]:
         """Open the breaker when the API asks for it; the call that tries if that is over says how it went."""
-        began = _now()
+        breaker = self._quota.breaker
         try:
             yield
         except StayAway as error:
-            self._quota.breaker.open(error, began)
+            with spared("that the API asks everybody to stay away"):
+                breaker.open(error, grant.slot)
             raise
         except ApiUnavailable:
             if grant.is_probe:
-                self._quota.breaker.give_up()
+                with spared("that the API did not answer the call that tries"):
+                    breaker.give_up()
             raise
         except PipelineError:
-            if grant.is_probe:
-                self._quota.breaker.end()
+            self._end_breaker(grant)
             raise
+        self._end_breaker(grant)
+
+    def _end_breaker(self, grant: Grant) -> None:
         if grant.is_probe:
-            self._quota.breaker.end()
+            with spared("that the API answers again"):
+                self._quota.breaker.end()
 
     def _exchange(self, url: str, key: str, asked: Asked) -> tuple[requests.Response, bytes]:
         """One call: the response and its whole content."""
@@ -325,11 +332,6 @@ def _surroundings(base_url: str) -> dict[str, Any]:
         session.trust_env = urlsplit(base_url).scheme == "https"
         found = session.merge_environment_settings(base_url, {}, None, None, None)
     return {name: found[name] for name in ("proxies", "verify", "cert")}
-
-
-def _now() -> float:
-    """The time in Unix seconds."""
-    return time.time()
 
 
 def _retry(error: Exception) -> bool | float:

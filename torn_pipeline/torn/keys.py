@@ -19,10 +19,9 @@ from torn_pipeline.settings import Settings
 from torn_pipeline.torn.codes import AccessTooLow, KeyDone, KeyDoneForToday, RefusedKey
 
 if TYPE_CHECKING:
-    import sqlite3
     from collections.abc import Callable, Mapping, Sequence
 
-    from torn_pipeline.torn.ledger import Ledger
+    from torn_pipeline.torn.ledger import Database, Ledger
 
 __all__ = ["INFO_PATH", "Key", "KeyInfo", "KeyState", "Keyring", "check_owners", "key_states", "read_key_info"]
 
@@ -121,19 +120,21 @@ class Keyring:
             AccessTooLow: the level of each is too low.
             KeyRefused: there is none, for these or other reasons, each named.
         """
-        now = time.time()
-        at, keys = self._usable.get(path, (0.0, []))
-        if at <= now < at + _REMEMBERED_SECONDS:
+        asked = time.monotonic()
+        at, keys = self._usable.get(path, (-_REMEMBERED_SECONDS, []))
+        if asked < at + _REMEMBERED_SECONDS:
             return keys
-        ids = [key.id for key in self.keys]
         with self._ledger.connection() as database:
-            known = _known(database, ids)
+            now = database.time()
+            known = _known(database)
             today = _midnight(now) - _DAY_SECONDS
             low = dict(database.execute("SELECT key, said FROM too_low WHERE path = ? AND at >= ?", (path, today)).fetchall())
         states = [known.get(key.id, _Known()) for key in self.keys]
-        reasons = [one.reason(now) or low.get(key.id, "") or self._too_low(one, path) for key, one in zip(self.keys, states, strict=True)]
+        reasons = [
+            one.reason(now) or low.get(key.id, "") or self._too_low(one, path, now) for key, one in zip(self.keys, states, strict=True)
+        ]
         if not all(reasons):
-            self._usable[path] = now, [key for key, reason in zip(self.keys, reasons, strict=True) if not reason]
+            self._usable[path] = asked, [key for key, reason in zip(self.keys, reasons, strict=True) if not reason]
             return self._usable[path][1]
         each = "; ".join(f"{key.place}: {reason}" for key, reason in zip(self.keys, reasons, strict=True))
         other = "another key" if len(self.keys) == 1 else "a working key"
@@ -147,16 +148,20 @@ class Keyring:
         """Remember what the API said of a key when this path was asked."""
         if not isinstance(error, RefusedKey):
             return
-        now = time.time()
         self._usable.clear()
         with self._ledger.transaction() as database:
+            now = database.time()
             if isinstance(error, AccessTooLow):
-                database.execute("REPLACE INTO too_low (key, path, said, at) VALUES (?, ?, ?, ?)", (key.id, path, error.said, now))
+                database.execute(
+                    "INSERT INTO too_low (key, path, said, at) VALUES (?, ?, ?, ?)"
+                    " ON CONFLICT (key, path) DO UPDATE SET said = excluded.said, at = excluded.at",
+                    (key.id, path, error.said, now),
+                )
             elif isinstance(error, KeyDone | KeyDoneForToday):
                 until = _midnight(now) if isinstance(error, KeyDoneForToday) else None
                 database.execute(
-                    "INSERT INTO keys (key, refused, refused_at, refused_until) VALUES (?1, ?2, ?3, ?4) ON CONFLICT (key)"
-                    " DO UPDATE SET refused = ?2, refused_at = ?3, refused_until = ?4",
+                    "INSERT INTO keys (key, refused, refused_at, refused_until) VALUES (?, ?, ?, ?) ON CONFLICT (key) DO UPDATE"
+                    " SET refused = excluded.refused, refused_at = excluded.refused_at, refused_until = excluded.refused_until",
                     (key.id, error.said, now, until),
                 )
         _log.warning("%s", error)
@@ -173,9 +178,9 @@ class Keyring:
         with self._lock:
             if key.id in self._ready:
                 return False
-            now = time.time()
             with self._ledger.connection() as database:
-                known = _known(database, [key.id]).get(key.id, _Known())
+                now = database.time()
+                known = _known(database).get(key.id, _Known())
             is_due = not _same_day(known.info_at, now) and not 0 <= now - known.asked < _ASK_AGAIN_SECONDS
             if is_due:
                 self._ask(key, ask, now)
@@ -199,7 +204,8 @@ class Keyring:
 
     def _ask(self, key: Key, ask: Callable[[Key], Mapping[str, Any]], now: float) -> None:
         with self._ledger.transaction() as database:
-            database.execute("INSERT INTO keys (key, asked) VALUES (?1, ?2) ON CONFLICT (key) DO UPDATE SET asked = ?2", (key.id, now))
+            upsert = "INSERT INTO keys (key, asked) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET asked = excluded.asked"
+            database.execute(upsert, (key.id, now))
         try:
             self._remember(key, read_key_info(ask(key)))
         except (KeyDone, KeyDoneForToday):
@@ -210,23 +216,25 @@ class Keyring:
     def _remember(self, key: Key, info: KeyInfo) -> None:
         self._usable.clear()
         with self._ledger.transaction() as database:
-            database.execute("DELETE FROM too_low WHERE key = ?", (key.id,))
+            now = database.time()
+            for table in ("too_low", "keys"):
+                database.execute(f"DELETE FROM {table} WHERE key = ?", (key.id,))  # noqa: S608 - one of these two
             database.execute(
-                "REPLACE INTO keys (key, asked, info_at, level, owner, faction, selections) VALUES (?1, ?2, ?2, ?3, ?4, ?5, ?6)",
-                (key.id, time.time(), info.level, info.owner, info.faction, json.dumps(info.selections)),
+                "INSERT INTO keys (key, asked, info_at, level, owner, faction, selections) VALUES (?, ?, ?, ?, ?, ?, ?)",
+                (key.id, now, now, info.level, info.owner, info.faction, json.dumps(info.selections)),
             )
 
     def _check_owners(self) -> None:
         with self._ledger.connection() as database:
-            known = _known(database, [key for ids in self._ids.values() for key in ids])
+            known = _known(database)
         problems = check_owners(self._ids, {key: one.info.owner for key, one in known.items() if one.info})
         mine = [problem for problem in problems if f"`{self.account}`" in problem]
         if mine:
             raise ConfigError("\n".join(mine))
 
-    def _too_low(self, known: _Known, path: str) -> str:
+    def _too_low(self, known: _Known, path: str, now: float) -> str:
         """Why a key that was asked about today is not for this path; empty when it is, or nobody knows."""
-        if known.info is None or not self._needs or not _same_day(known.info_at, time.time()):
+        if known.info is None or not self._needs or not _same_day(known.info_at, now):
             return ""
         level = known.info.level
         if level in LEVELS and self._needs in LEVELS and LEVELS.index(level) < LEVELS.index(self._needs):
@@ -294,12 +302,10 @@ def key_states(ledger: Ledger, accounts: Mapping[str, Sequence[str]]) -> list[Ke
         ConfigError: the ledger cannot be used.
     """
     keys = [(account, key) for account, values in accounts.items() if values for key in _keys(account, values)]
-    ids = [key.id for _, key in keys]
     with ledger.connection() as database:
-        known = _known(database, ids)
-        count = "SELECT key, count(*) FROM calls WHERE ends > ? GROUP BY key"
-        calls = dict(database.execute(count, (time.monotonic(),)).fetchall())
-    now = time.time()
+        now = database.time()
+        known = _known(database)
+        calls = dict(database.execute("SELECT key, count(*) FROM calls WHERE ends > seconds() GROUP BY key").fetchall())
     found = []
     for account, key in keys:
         one = known.get(key.id, _Known())
@@ -329,13 +335,10 @@ def _keys(account: str, values: Sequence[str]) -> tuple[Key, ...]:
     return tuple(Key(value, Settings.id_of(value), f"key {number} of {variable}") for number, value in enumerate(values, start=1))
 
 
-def _known(database: sqlite3.Connection, ids: Sequence[str]) -> dict[str, _Known]:
-    rows = database.execute(
-        "SELECT key, refused, refused_at, refused_until, asked, info_at, level, owner, faction, selections FROM keys"
-        " WHERE key IN (SELECT value FROM json_each(?))",
-        (json.dumps(ids),),
-    )
-    return {row[0]: _known_of(row[1:]) for row in rows}
+def _known(database: Database) -> dict[str, _Known]:
+    """What is known of each key that was ever used; they are few."""
+    rows = database.execute("SELECT key, refused, refused_at, refused_until, asked, info_at, level, owner, faction, selections FROM keys")
+    return {row[0]: _known_of(row[1:]) for row in rows.fetchall()}
 
 
 def _known_of(row: tuple[Any, ...]) -> _Known:

@@ -1,7 +1,7 @@
 """The quota: how many calls may reach the API in a window of time, of one account and of all together.
 
-Here belongs the counting of calls alone, over all threads and processes of the machine, and who goes first when
-they are scarce. Not here: what a call is.
+Here belongs the counting of calls alone, over all that share a ledger, and who goes first when they are scarce. Not here:
+what a call is.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ from enum import IntEnum
 from typing import TYPE_CHECKING, NamedTuple
 
 from torn_pipeline.torn.breaker import Breaker
-from torn_pipeline.torn.ledger import Ledger
+from torn_pipeline.torn.ledger import spared
 
 if TYPE_CHECKING:
-    import sqlite3
     from collections.abc import Iterator, Sequence
-    from pathlib import Path
+
+    from torn_pipeline.torn.ledger import Database, Ledger
 
 __all__ = ["ADDRESS_LIMIT", "Grant", "Quota", "Rank"]
 
@@ -36,13 +36,25 @@ _TURNS = 10
 _NEW = 1 << 62
 
 
-# What most calls need to know: whether the clock has started again, nobody waits or is kept away, and slots are free.
-_GLANCE = (
-    "SELECT (SELECT granted FROM calls ORDER BY id DESC LIMIT 1), EXISTS (SELECT 1 FROM breaker) OR EXISTS (SELECT 1 FROM waiters),"
-    " (SELECT count(*) FROM calls WHERE account = ?), (SELECT count(*) FROM calls)"
+# What most calls need: a slot, if nobody waits or is kept away, the clock has not started again, and as many slots are free.
+_TAKE_FREE = (
+    "INSERT INTO calls (account, key, granted, ends) SELECT ?, ?, now, now + ? FROM (SELECT seconds() AS now) AS clock"
+    " WHERE NOT EXISTS (SELECT 1 FROM breaker) AND NOT EXISTS (SELECT 1 FROM waiters)"
+    " AND coalesce((SELECT granted FROM calls ORDER BY id DESC LIMIT 1), now) <= now"
+    " AND (SELECT count(*) FROM calls WHERE account = ?) < ? AND (SELECT count(*) FROM calls) < ?"
 )
 _INSERT = "INSERT INTO calls (account, key, granted, ends) VALUES (?, ?, ?, ?)"
-_MOST_AT_A_GLANCE = 256  # calls in the file, with those that no longer count: beyond that they are looked at, and cleared away
+# A call that outlived its hold may have lost its row: it counts again.
+_END = (
+    "INSERT INTO calls (id, account, key, granted, ends) SELECT ?, ?, ?, now, now + ? FROM (SELECT seconds() AS now) AS clock"
+    " WHERE true ON CONFLICT (id) DO UPDATE SET ends = excluded.ends"
+)
+_WAIT = "INSERT INTO waiters (account, rank, for_address, expires) VALUES (?, ?, ?, ?)"
+_WAIT_ON = (
+    "INSERT INTO waiters (id, account, rank, for_address, expires) VALUES (?, ?, ?, ?, ?)"
+    " ON CONFLICT (id) DO UPDATE SET for_address = excluded.for_address, expires = excluded.expires"
+)
+_MOST_AT_A_GLANCE = 256  # calls in the ledger, with those that no longer count: beyond that they are looked at, and cleared away
 
 
 class Rank(IntEnum):
@@ -71,7 +83,7 @@ class _Waiter(NamedTuple):
 class Quota:
     """Never more than ``limit`` calls of one account, nor ``address_limit`` of all, in any ``window`` seconds, as the server sees them.
 
-    All quotas on the same SQLite file count together. A call holds a slot from when it is granted until
+    All quotas on the same ledger count together. A call holds a slot from when it is granted until
     ``window`` seconds after it has ended: it cannot have reached the server later than it ended, and the next
     call in that slot cannot reach it before it is granted. While a call is under way its slot is held for
     ``hold`` seconds (the longest a request may take to reach the server) and a window, so that the slots of
@@ -81,13 +93,13 @@ class Quota:
     others of lower rank wait, every tenth goes to the one of those who has waited longest. A place in the line is kept by
     asking again within a tenth of a window; a killed process loses it a second after that.
 
-    Time is the system's monotonic clock, which all processes share and nobody can set. It starts again
-    when the machine does: calls from its future are then counted as if they had just been made.
+    Time is the ledger's. Should its clock start again, or be set back, calls from the future are counted as if they had just
+    been made.
     """
 
     def __init__(
         self,
-        path: Path,
+        ledger: Ledger,
         limit: int,
         window: float = 60.0,
         *,
@@ -99,12 +111,12 @@ class Quota:
         self.address_limit = address_limit
         self.window = window
         self.rank = rank
-        self.ledger = Ledger(path)
+        self.ledger = ledger
         self.breaker = Breaker(self.ledger, window, hold=hold)
         self._hold = hold
 
     def close(self) -> None:
-        """Close the connections to the file; the next call opens a new one."""
+        """Close the connections to the ledger; the next call opens a new one."""
         self.ledger.close()
 
     @contextmanager
@@ -115,7 +127,8 @@ class Quota:
 
         Raises:
             ApiClosed: the API has asked everybody to stay away.
-            ConfigError: the shared file cannot be used.
+            ConfigError: the ledger cannot be used.
+            LedgerUnavailable: the ledger cannot be used now.
         """
         grant = self._wait(account, key)
         try:
@@ -132,7 +145,7 @@ class Quota:
             if wait > _NOTICEABLE_SECONDS and not told:
                 _log.info("account %s waits %.1f s for its turn, %d calls in %g s are the most", account, wait, self.limit, self.window)
                 told = True
-            # A little spread keeps many waiters from meeting at the file in the same instant.
+            # A little spread keeps many waiters from meeting at the ledger in the same instant.
             spread = random.uniform(0, min(0.1, self.window / 100))  # noqa: S311  # no secret depends on it
             time.sleep(min(wait, self._look) + spread)
 
@@ -143,11 +156,10 @@ class Quota:
 
     def _take(self, account: str, key: str, place: int) -> tuple[Grant | None, float, int]:
         """A slot, or none, the seconds until one can possibly come free, and the place in the line."""
+        if place == _NEW and (slot := self._take_free(account, key)):
+            return Grant(slot), 0.0, place
         with self.ledger.transaction() as database:
-            now = time.monotonic()
-            entry = (account, key, now, now + self._hold + self.window)
-            if place == _NEW and self._is_free(database, account, now):
-                return Grant(database.execute(_INSERT, entry).lastrowid or 0), 0.0, place
+            now = database.now()
             _after_a_restart(database, now)
             database.execute("DELETE FROM calls WHERE ends <= ?", (now,))
             tries_out = self.breaker.is_over(database)
@@ -163,21 +175,21 @@ class Quota:
                 _count_turns(database, mine, own)
                 if tries_out:
                     self.breaker.try_out(database)
-                return Grant(database.execute(_INSERT, entry).lastrowid or 0, tries_out), 0.0, place
+                slot = database.insert(_INSERT, (account, key, now, now + self._hold + self.window))
+                return Grant(slot, tries_out), 0.0, place
             seconds = max(wait or 0.0, wait_for_address or 0.0)
-            expires = now + min(seconds, self._look) + _GRACE_SECONDS
-            row = (None if place == _NEW else place, account, self.rank, wait_for_address is not None, expires)
-            line = "INSERT OR REPLACE INTO waiters (id, account, rank, for_address, expires) VALUES (?, ?, ?, ?, ?)"
-            return None, seconds, database.execute(line, row).lastrowid or place
+            row = (account, int(self.rank), int(wait_for_address is not None), now + min(seconds, self._look) + _GRACE_SECONDS)
+            if place == _NEW:
+                return None, seconds, database.insert(_WAIT, row)
+            database.execute(_WAIT_ON, (place, *row))
+            return None, seconds, place
 
-    def _is_free(self, database: sqlite3.Connection, account: str, now: float) -> bool:
-        """Whether a slot is free for anybody, as far as can be told at a glance."""
-        newest, is_special, own, everybodys = database.execute(_GLANCE, (account,)).fetchone()
-        if is_special or (newest or 0.0) > now:
-            return False
-        return bool(own < self.limit and everybodys < min(self.address_limit, _MOST_AT_A_GLANCE))
+    def _take_free(self, account: str, key: str) -> int:
+        """A slot that is free for anybody, as far as can be told at a glance; 0 when there is none."""
+        most = min(self.address_limit, _MOST_AT_A_GLANCE)
+        return self.ledger.insert_alone(_TAKE_FREE, (account, key, self._hold + self.window, account, self.limit, most))
 
-    def _waiters(self, database: sqlite3.Connection, now: float) -> list[_Waiter]:
+    def _waiters(self, database: Database, now: float) -> list[_Waiter]:
         """All who wait, without those who have not asked again in time, or not since the machine started."""
         latest = now + self._look + 2 * _GRACE_SECONDS
         rows = database.execute("SELECT rank, id, account, for_address, expires FROM waiters").fetchall()
@@ -185,7 +197,7 @@ class Quota:
             database.execute("DELETE FROM waiters WHERE expires <= ? OR expires > ?", (now, latest))
         return [_Waiter(rank, number, account, bool(far)) for rank, number, account, far, expires in rows if now < expires <= latest]
 
-    def _wait_for_account(self, database: sqlite3.Connection, now: float, account: str, ahead: int) -> float | None:
+    def _wait_for_account(self, database: Database, now: float, account: str, ahead: int) -> float | None:
         (used,) = database.execute("SELECT count(*) FROM calls WHERE account = ?", (account,)).fetchone()
         nth = used + ahead + 1 - self.limit
         if nth <= 0:
@@ -193,7 +205,7 @@ class Quota:
         select = "SELECT ends FROM calls WHERE account = ? ORDER BY ends LIMIT 1 OFFSET ?"
         return self._until(database.execute(select, (account, nth - 1)).fetchone(), now)
 
-    def _wait_for_address(self, database: sqlite3.Connection, now: float, ahead: int) -> float | None:
+    def _wait_for_address(self, database: Database, now: float, ahead: int) -> float | None:
         (used,) = database.execute("SELECT count(*) FROM calls").fetchone()
         nth = used + ahead + 1 - self.address_limit
         if nth <= 0:
@@ -205,21 +217,16 @@ class Quota:
         return self.window if row is None else min(row[0] - now, self.window)
 
     def _end(self, slot: int, account: str, key: str) -> None:
-        now = time.monotonic()
-        with self.ledger.connection() as database:
-            database.execute(
-                # A call that outlived its hold may have lost its row: it counts again.
-                "INSERT INTO calls (id, account, key, granted, ends) VALUES (?, ?, ?, ?, ?)"
-                " ON CONFLICT (id) DO UPDATE SET ends = excluded.ends",
-                (slot, account, key, now, now + self.window),
-            )
+        # Unwritten it holds its slot for longer.
+        with spared(f"the end of a call of account {account}"), self.ledger.connection() as database:
+            database.execute(_END, (slot, account, key, self.window))
 
 
-def _after_a_restart(database: sqlite3.Connection, now: float) -> None:
+def _after_a_restart(database: Database, now: float) -> None:
     """Let calls from the future of a clock that has started again count from now; the newest call has the latest time."""
     newest = database.execute("SELECT granted FROM calls ORDER BY id DESC LIMIT 1").fetchone()
     if newest is not None and newest[0] > now:
-        database.execute("UPDATE calls SET ends = ends - granted + ?1, granted = ?1 WHERE granted > ?1", (now,))
+        database.execute("UPDATE calls SET ends = ends - granted + ?, granted = ? WHERE granted > ?", (now, now, now))
 
 
 def _ahead(mine: _Waiter, others: Sequence[_Waiter], passed_over: int) -> int:
@@ -235,16 +242,17 @@ def _ahead(mine: _Waiter, others: Sequence[_Waiter], passed_over: int) -> int:
     return line.index(mine)
 
 
-def _passed_over(database: sqlite3.Connection, account: str) -> int:
+def _passed_over(database: Database, account: str) -> int:
     """How many slots in a row went to a higher rank than somebody who waited."""
     row = database.execute("SELECT times FROM passed_over WHERE account = ?", (account,)).fetchone()
     return 0 if row is None else int(row[0])
 
 
-def _count_turns(database: sqlite3.Connection, mine: _Waiter, others: Sequence[_Waiter]) -> None:
+def _count_turns(database: Database, mine: _Waiter, others: Sequence[_Waiter]) -> None:
     if any(other.rank < mine.rank for other in others):
         database.execute("DELETE FROM passed_over WHERE account = ?", (mine.account,))
     elif any(other.rank > mine.rank for other in others):
         database.execute(
-            "INSERT INTO passed_over (account, times) VALUES (?, 1) ON CONFLICT (account) DO UPDATE SET times = times + 1", (mine.account,)
+            "INSERT INTO passed_over (account, times) VALUES (?, 1) ON CONFLICT (account) DO UPDATE SET times = passed_over.times + 1",
+            (mine.account,),
         )

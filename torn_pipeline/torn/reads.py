@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import parse_qs, urlsplit
 
 from torn_pipeline.errors import RateLimited
+from torn_pipeline.torn.ledger import spared
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -47,7 +48,7 @@ class DailyRows:
     """Never more than ``limit`` rows of one kind for one account in 24 hours.
 
     A call reserves the rows of a whole page before it is made, and says afterwards how many came. One that does not fit
-    waits when that takes ten minutes at most. Times are those of the system's clock, as a day outlasts a restart.
+    waits when that takes ten minutes at most. Times are of a clock that is set to the day, as that outlasts a restart.
     """
 
     def __init__(self, ledger: Ledger, limit: int = _MOST_ROWS) -> None:
@@ -60,7 +61,8 @@ class DailyRows:
 
         Raises:
             DayIsFull: it would take more than ten minutes.
-            ConfigError: the shared file cannot be used.
+            ConfigError: the ledger cannot be used.
+            LedgerUnavailable: the ledger cannot be used now.
         """
         number = self._reserve(account, kind, min(expected, self.limit))
         reading = Reading()
@@ -68,20 +70,21 @@ class DailyRows:
             yield reading
         finally:
             if reading.rows is not None:
-                with self._ledger.transaction() as database:
+                # Unwritten it counts as a whole page.
+                with spared(f"how many rows of {kind} account {account} read"), self._ledger.connection() as database:
                     database.execute("UPDATE reads SET rows = ? WHERE id = ?", (reading.rows, number))
 
     def _reserve(self, account: str, kind: str, expected: int) -> int:
         while True:
-            now = time.time()
             with self._ledger.transaction() as database:
+                now = database.time()
                 database.execute("DELETE FROM reads WHERE at <= ?", (now - _DAY,))
-                database.execute("UPDATE reads SET at = ?1 WHERE at > ?1", (now,))
+                database.execute("UPDATE reads SET at = ? WHERE at > ?", (now, now))
                 read = database.execute("SELECT at, rows FROM reads WHERE account = ? AND kind = ? ORDER BY at", (account, kind)).fetchall()
                 free_at = _free_at(read, expected, self.limit)
                 if free_at is None:
                     insert = "INSERT INTO reads (account, kind, at, rows) VALUES (?, ?, ?, ?)"
-                    return database.execute(insert, (account, kind, now, expected)).lastrowid or 0
+                    return database.insert(insert, (account, kind, now, expected))
             wait = free_at - now
             what = f"account {account} has read {self.limit:,} rows of {kind} in 24 hours, the most that Torn gives one user"
             if wait > _LONGEST_WAIT:

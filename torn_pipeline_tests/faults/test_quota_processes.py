@@ -16,6 +16,7 @@ import pytest
 
 from torn_pipeline.simulator import Simulator, Size, World
 from torn_pipeline.torn import Rank
+from torn_pipeline_tests.postgres import PostgresServer, postgres
 from torn_pipeline_tests.unit.torn.loopback import Loopback, Reply, Request, key_info, reply, serving
 
 if TYPE_CHECKING:
@@ -32,14 +33,17 @@ WINDOWS = 2
 CALLER = """
 import json, sys, threading
 from pathlib import Path
-from torn_pipeline.errors import ApiUnavailable, PipelineError, RateLimited
+from stamina.instrumentation import set_on_retry_hooks
+from torn_pipeline.errors import ApiUnavailable
 from torn_pipeline.torn import Quota, Rank, TornClient
+from torn_pipeline.torn.ledger import ledger_at
 
+set_on_retry_hooks(())  # they would write to stdout
 given = json.loads(sys.argv[1])
-quota = Quota(
-    Path(given["path"]), given["limit"], given["window"], hold=given["hold"], rank=Rank[given["rank"]], address_limit=given["address_limit"]
-)
-session = {"quota": quota, "timeout": given["hold"], "max_retries": 0, "retry_delay": 1}
+ledger = ledger_at(given["place"] if "://" in given["place"] else Path(given["place"]))
+names = ("limit", "window", "hold", "address_limit")
+quota = Quota(ledger, rank=Rank[given["rank"]], **{name: given[name] for name in names})
+session = {"quota": quota, "timeout": given["hold"], "max_retries": given["max_retries"], "retry_delay": 0.1}
 
 def work():
     with TornClient(given["url"], keys=[given["key"]], account=given["account"], **session) as client:
@@ -90,7 +94,7 @@ class Counter:
 @contextmanager
 def caller(
     url: str,
-    path: Path,
+    place: Path | str,
     threads: int,
     *,
     key: str = "a" * 16,
@@ -100,11 +104,12 @@ def caller(
     hold: float = HOLD,
     address_limit: int = 1_000,
     rank: Rank = Rank.INTERACTIVE,
+    max_retries: int = 0,
 ) -> Iterator[subprocess.Popen[bytes]]:
     """A process that calls as fast as it may once it is told to."""
     given = {
         "url": url,
-        "path": str(path),
+        "place": str(place),
         "threads": threads,
         "key": key,
         "account": account,
@@ -113,6 +118,7 @@ def caller(
         "hold": hold,
         "address_limit": address_limit,
         "rank": rank.name,
+        "max_retries": max_retries,
     }
     command = [sys.executable, "-c", CALLER, json.dumps(given)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:  # noqa: S603  # our own text
@@ -163,15 +169,19 @@ def best_use(arrivals: Sequence[float]) -> float:
     return max((WINDOWS * LONG_WINDOW / (after - first) for first, after in stretches), default=0.0)
 
 
-def test_four_processes_and_two_accounts_keep_to_the_address_too(api: Loopback, tmp_path: Path) -> None:
+@pytest.fixture(params=["sqlite", "postgres"])
+def place(request: pytest.FixtureRequest, tmp_path: Path) -> Path | str:
+    """Where the processes count their calls: in a file, or in a database as several machines would."""
+    return tmp_path / "quota.sqlite" if request.param == "sqlite" else postgres()
+
+
+def test_four_processes_and_two_accounts_keep_to_the_address_too(api: Loopback, place: Path | str) -> None:
     api.answer = counter = Counter()
     api.about_key = counter.about_key
     address_limit = LIMIT * 3 // 2
     with ExitStack() as stack:
         processes = [
-            stack.enter_context(
-                caller(api.url, tmp_path / "quota.sqlite", 3, key=account[0] * len(account), account=account, address_limit=address_limit)
-            )
+            stack.enter_context(caller(api.url, place, 3, key=account[0] * len(account), account=account, address_limit=address_limit))
             for account in ("default", "second") * 2
         ]
         begin(*processes)
@@ -185,7 +195,7 @@ def test_four_processes_and_two_accounts_keep_to_the_address_too(api: Loopback, 
     assert used >= 0.9 * address_limit * SECONDS / WINDOW
 
 
-def test_the_simulator_never_refuses_what_the_quota_grants_and_is_used(tmp_path: Path) -> None:
+def test_the_simulator_never_refuses_what_the_quota_grants_and_is_used(place: Path | str) -> None:
     """By the rules of the API itself: a limit for each user in any window, also while processes come and go."""
     world = World(size=Size(members=12, crimes=12, items=12))
     with Simulator(world, calls_per_window=MANY, window=LONG_WINDOW) as simulator, ExitStack() as stack:
@@ -193,7 +203,7 @@ def test_the_simulator_never_refuses_what_the_quota_grants_and_is_used(tmp_path:
             stack.enter_context(
                 caller(
                     simulator.url,
-                    tmp_path / "quota.sqlite",
+                    place,
                     2,
                     key=key,
                     account=account,
@@ -235,14 +245,13 @@ def test_clicks_go_before_a_backfill_that_uses_all_there_is(api: Loopback, tmp_p
     assert most_in_a_window(counter.arrivals) <= LIMIT
 
 
-def test_a_process_killed_with_calls_under_way_frees_its_slots(api: Loopback, tmp_path: Path) -> None:
+def test_a_process_killed_with_calls_under_way_frees_its_slots(api: Loopback, place: Path | str) -> None:
     api.answer = counter = Counter(silent=4)
-    path = tmp_path / "quota.sqlite"
-    with caller(api.url, path, 4) as doomed:
+    with caller(api.url, place, 4) as doomed:
         begin(doomed)
         counter.wait_for(4, 20)
         doomed.kill()
-    with caller(api.url, path, 4) as heir:
+    with caller(api.url, place, 4) as heir:
         begin(heir)
         counter.wait_for(4 + LIMIT, 20)
     assert most_in_a_window(counter.arrivals) <= LIMIT
@@ -262,4 +271,29 @@ def test_a_process_killed_while_it_waits_blocks_nobody(api: Loopback, tmp_path: 
         count = len(counter.arrivals)
         counter.wait_for(count + LIMIT, 20)
         assert counter.arrivals[count + LIMIT - 1] - ended < 3 * WINDOW
+    assert most_in_a_window(counter.arrivals) <= LIMIT
+
+
+def test_no_call_goes_uncounted_while_the_database_is_away(api: Loopback) -> None:
+    """It is killed while calls are made, and started again when it was missed: nobody called meanwhile, and all go on after."""
+    api.answer = counter = Counter()
+    api.about_key = counter.about_key
+    server = PostgresServer()
+    try:
+        with ExitStack() as stack:
+            processes = [stack.enter_context(caller(api.url, server.url(), 2, max_retries=30)) for _ in range(2)]
+            begin(*processes)
+            counter.wait_for(LIMIT + LIMIT // 2, 30)
+            server.kill()
+            killed = time.monotonic()
+            # What was granted before may still arrive; nothing that would need a new slot does.
+            time.sleep(2 * WINDOW)
+            gone = [arrival for arrival in counter.arrivals if arrival > killed + HOLD]
+            server.start()
+            count = len(counter.arrivals)
+            counter.wait_for(count + 2 * LIMIT, 30)
+            assert [word for process in processes for word in said(process)] == []
+    finally:
+        server.remove()
+    assert gone == []
     assert most_in_a_window(counter.arrivals) <= LIMIT

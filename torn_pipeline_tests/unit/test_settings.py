@@ -179,7 +179,7 @@ def test_every_problem_is_told_at_once() -> None:
             "TORN_LOG_LEVEL": "LOUD",
             "TORN_LOG_FORMAT": "xml",
             "TORN_RATE_WINDOW": "fast",
-            "DAGSTER_POSTGRES_URL": "postgresql://dagster:hush@db/dagster",
+            "DAGSTER_POSTGRES_URL": "mysql://dagster:hush@db/dagster",
         }
     )
     assert [problem.split()[0] for problem in problems] == [
@@ -202,6 +202,43 @@ def test_keys_are_never_shown() -> None:
     for shown in (repr(settings), str(settings), f"{settings}"):
         assert "hush" not in shown
     assert "hush" not in "".join(_problems({"TORN_API_KEY": "hush-hush", "TORN_LOG_LEVEL": "LOUD"}))
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "dagster:hush@db/dagster",
+        "http://dagster:hush@db/dagster",
+        "postgresql://",
+        "postgresql://dagster:hush@db",
+        "postgresql://u:hu/sh@db/d",
+    ],
+)
+def test_what_is_no_postgresql_url_is_refused_unseen(url: str) -> None:
+    [problem] = _problems({"DAGSTER_POSTGRES_URL": url})
+    assert problem.startswith("DAGSTER_POSTGRES_URL is not a PostgreSQL URL")
+    assert "hu" not in problem
+
+
+@pytest.mark.parametrize("scheme", ["postgresql", "postgres", "postgresql+psycopg2"])
+def test_dagster_is_told_of_its_database_with_the_driver_that_it_has(scheme: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = Settings.from_environment({"DAGSTER_POSTGRES_URL": f"{scheme}://dagster:hush%2Fhush@db:5433/dagster"})
+    url = "postgresql+psycopg2://dagster:hush%2Fhush@db:5433/dagster"
+    assert settings.environment()["DAGSTER_POSTGRES_URL"] == url
+    assert settings.dagster_template == "dagster.postgres.yaml"
+    assert Settings.from_environment(settings.environment()).dagster_postgres == url
+    assert set(settings.secrets) >= {"hush%2Fhush", "hush/hush"}
+    assert "hush" not in repr(settings)
+    monkeypatch.setenv("DAGSTER_POSTGRES_URL", "another one's")
+    settings.tell_dagster()
+    assert Settings.from_environment().dagster_postgres == url
+    assert Settings().environment()["DAGSTER_POSTGRES_URL"] == ""
+
+
+def test_a_driver_that_is_not_installed_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("torn_pipeline.settings.find_spec", lambda _: None)
+    [problem] = _problems({"DAGSTER_POSTGRES_URL": "postgresql://dagster@db/dagster"})
+    assert problem.endswith("are not installed: run pip install 'torn-pipeline[postgres]', or unset it")
 
 
 def test_a_password_in_an_address_is_never_shown() -> None:

@@ -9,6 +9,9 @@ from typing import TYPE_CHECKING, Protocol
 import pytest
 
 from torn_pipeline.torn import Quota, TornClient
+from torn_pipeline.torn.ledger import ledger_at
+from torn_pipeline_tests.postgres import postgres
+from torn_pipeline_tests.unit.torn.clocks import Clock
 from torn_pipeline_tests.unit.torn.loopback import Loopback, serving
 
 if TYPE_CHECKING:
@@ -40,8 +43,26 @@ def api() -> Iterator[Loopback]:
         yield server
 
 
+LEDGERS = ("sqlite", "postgres")
+
+
 @pytest.fixture
-def make_client(api: Loopback, tmp_path: Path) -> Iterator[MakeClient]:
+def place(request: pytest.FixtureRequest, tmp_path: Path) -> Path | str:
+    """Where the ledger is: a new file, or a new database for tests that ask for ``LEDGERS``, indirectly."""
+    return postgres() if getattr(request, "param", "") == "postgres" else tmp_path / "new" / "quota.sqlite"
+
+
+@pytest.fixture
+def clock(place: Path | str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Clock]:
+    """The ledger's clock: 2026-04-29 22:00 UTC."""
+    clock = Clock(1_777_500_000.0)
+    clock.rule(place, monkeypatch)
+    yield clock
+    clock.let_go()
+
+
+@pytest.fixture
+def make_client(api: Loopback, place: Path | str) -> Iterator[MakeClient]:
     with ExitStack() as stack:
 
         def make(
@@ -55,7 +76,7 @@ def make_client(api: Loopback, tmp_path: Path) -> Iterator[MakeClient]:
             access: str = "",
             others: Mapping[str, Sequence[str]] = MappingProxyType({}),
         ) -> TornClient:
-            quota = Quota(tmp_path / "quota.sqlite", 1000, window, hold=timeout)
+            quota = Quota(ledger_at(place), 1000, window, hold=timeout)
             return stack.enter_context(
                 TornClient(
                     url or api.url,

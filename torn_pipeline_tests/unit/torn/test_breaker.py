@@ -9,13 +9,17 @@ from typing import TYPE_CHECKING
 import pytest
 
 from torn_pipeline.errors import ApiClosed, RequestRefused
+from torn_pipeline_tests.unit.torn.conftest import LEDGERS
 from torn_pipeline_tests.unit.torn.loopback import refusal, reply
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from torn_pipeline_tests.unit.torn.clocks import Clock
     from torn_pipeline_tests.unit.torn.conftest import MakeClient
     from torn_pipeline_tests.unit.torn.loopback import Loopback, Request
+
+pytestmark = pytest.mark.parametrize("place", LEDGERS, indirect=True)
 
 DATA = {"basic": {"id": 7}}
 PATH = "/faction/basic"
@@ -25,32 +29,16 @@ import sys
 from pathlib import Path
 from torn_pipeline.errors import ApiClosed
 from torn_pipeline.torn import Quota, TornClient
+from torn_pipeline.torn.ledger import ledger_at
 
-url, path = sys.argv[1], Path(sys.argv[2])
-quota = Quota(path, 100, 60.0, hold=5)
+url, place = sys.argv[1:]
+quota = Quota(ledger_at(place if "://" in place else Path(place)), 100, 60.0, hold=5)
 with TornClient(url, keys=["b" * 16], account="second", quota=quota, timeout=5, max_retries=3, retry_delay=1) as client:
     try:
         client.get("/faction/basic")
     except ApiClosed as error:
         print(error)
 """
-
-
-class Clock:
-    def __init__(self) -> None:
-        self.now = 1_777_500_000.0
-
-    def time(self) -> float:
-        return self.now
-
-
-@pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    clock = Clock()
-    monkeypatch.setattr("torn_pipeline.torn.breaker.time", clock)
-    # What began when is told by the same clock; how long a call takes is not asked of it.
-    monkeypatch.setattr("torn_pipeline.torn.client._now", clock.time)
-    return clock
 
 
 def refused(make_client: MakeClient) -> str:
@@ -145,10 +133,10 @@ def test_a_clock_that_was_set_back_keeps_nobody_away_for_long(api: Loopback, mak
     assert make_client(window=MINUTE).get(PATH).body == DATA
 
 
-def test_another_process_stays_away_too(api: Loopback, make_client: MakeClient, tmp_path: Path) -> None:
+def test_another_process_stays_away_too(api: Loopback, make_client: MakeClient, place: Path | str) -> None:
     api.replies = [refusal(9, "API disabled")]
     refused(make_client)
-    command = [sys.executable, "-c", OTHER_PROCESS, api.url, str(tmp_path / "quota.sqlite")]
+    command = [sys.executable, "-c", OTHER_PROCESS, api.url, str(place)]
     done = subprocess.run(command, check=True, capture_output=True, text=True, timeout=60)  # noqa: S603  # our own text
     assert "no call is made until" in done.stdout
     assert "error 9, 'API disabled'" in done.stdout

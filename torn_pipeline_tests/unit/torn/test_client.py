@@ -27,6 +27,7 @@ from torn_pipeline.errors import (
     RequestRefused,
 )
 from torn_pipeline.torn import Quota, TornClient
+from torn_pipeline.torn.ledger import ledger_at
 from torn_pipeline_tests.unit.torn.conftest import KEY, OTHER_KEY, MakeClient
 from torn_pipeline_tests.unit.torn.loopback import PREFIX, Loopback, Reply, Request, raw, refusal, reply
 
@@ -406,7 +407,7 @@ pieces = st.text(st.sampled_from("aZ09_-./%?&=+,: \\é#"), max_size=12)
 @settings(deadline=None)
 @given(path=pieces, params=st.dictionaries(pieces, pieces, max_size=3))
 def test_a_url_goes_out_as_requests_writes_it(path: str, params: dict[str, str]) -> None:
-    quota = Quota(Path("nowhere/quota.sqlite"), 1, hold=1)
+    quota = Quota(ledger_at(Path("nowhere/quota.sqlite")), 1, hold=1)
     asked = f"http://127.0.0.1:1/v2/{path.lstrip('/')}"
     with TornClient("http://127.0.0.1:1/v2", keys=[KEY], account="default", quota=quota, timeout=1, max_retries=0, retry_delay=1) as client:
         try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -13,14 +14,14 @@ from torn_pipeline.errors import BodyRefused, ConfigError, KeyRefused
 from torn_pipeline.settings import Settings
 from torn_pipeline.torn.codes import AccessTooLow
 from torn_pipeline.torn.keys import check_owners, key_states, read_key_info
-from torn_pipeline.torn.ledger import Ledger
-from torn_pipeline_tests.unit.torn.conftest import KEY, OTHER_KEY
+from torn_pipeline.torn.ledger import ledger_at
+from torn_pipeline_tests.unit.torn.conftest import KEY, LEDGERS, OTHER_KEY
 from torn_pipeline_tests.unit.torn.loopback import Reply, key_info, raw, refusal, reply
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
+    from torn_pipeline_tests.unit.torn.clocks import Clock
     from torn_pipeline_tests.unit.torn.conftest import MakeClient
     from torn_pipeline_tests.unit.torn.loopback import Loopback
 
@@ -29,23 +30,7 @@ PATH = "/faction/basic"
 HOUR = 3600.0
 FOREVER = (1, 2, 10, 13, 18)
 
-
-class Clock:
-    def __init__(self) -> None:
-        self.now = 1_777_500_000.0  # 2026-04-29 22:00 UTC
-
-    def time(self) -> float:
-        return self.now
-
-    def monotonic(self) -> float:
-        return 0.0
-
-
-@pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    clock = Clock()
-    monkeypatch.setattr("torn_pipeline.torn.keys.time", clock)
-    return clock
+both = pytest.mark.parametrize("place", LEDGERS, indirect=True)
 
 
 @pytest.mark.parametrize("code", FOREVER)
@@ -64,6 +49,7 @@ def test_a_key_that_is_done_is_never_tried_again(code: int, api: Loopback, make_
     assert make_client(keys=(OTHER_KEY,)).get(PATH).body == DATA
 
 
+@both
 def test_a_key_that_is_done_for_today_is_tried_tomorrow(api: Loopback, make_client: MakeClient, clock: Clock) -> None:
     api.replies = [refusal(14), reply(DATA)]
     with pytest.raises(KeyRefused, match="run it again tomorrow"):
@@ -76,6 +62,7 @@ def test_a_key_that_is_done_for_today_is_tried_tomorrow(api: Loopback, make_clie
     assert make_client().get(PATH).body == DATA
 
 
+@both
 def test_a_level_that_is_too_low_rules_out_one_path_for_the_day(api: Loopback, make_client: MakeClient, clock: Clock) -> None:
     api.answer = lambda request: refusal(16) if request.path == "/faction/crimes" else reply(DATA)
     for _ in range(2):
@@ -96,6 +83,7 @@ def test_a_wall_in_front_of_the_api_is_not_remembered(api: Loopback, make_client
     assert make_client().get(PATH).body == DATA
 
 
+@both
 def test_the_api_is_asked_about_a_key_once_a_day(api: Loopback, make_client: MakeClient, clock: Clock) -> None:
     api.replies = [reply(DATA)]
     for _ in range(3):
@@ -159,6 +147,7 @@ def test_an_endpoint_that_needs_more_is_refused_before_it_is_asked(
         assert make_client(access=needs).get("/faction/crimes").body == DATA
 
 
+@both
 def test_accounts_of_one_person_are_refused_before_use(api: Loopback, make_client: MakeClient) -> None:
     api.replies = [reply(DATA)]
     make_client(others={"second": (OTHER_KEY,)}).get(PATH)
@@ -177,23 +166,25 @@ def test_keys_of_several_people_in_one_account_are_refused(api: Loopback, make_c
     assert [request.key for request in api.requests] == [KEY]
 
 
+@both
 @pytest.mark.usefixtures("clock")
-def test_the_states_tell_all_but_the_key(api: Loopback, make_client: MakeClient, tmp_path: Path) -> None:
+def test_the_states_tell_all_but_the_key(api: Loopback, make_client: MakeClient, place: Path | str) -> None:
     api.answer = lambda request: refusal(18, "paused") if request.key == KEY else reply(DATA)
     api.about_key = lambda _: key_info(owner=12, kind="Limited Access", level=3)
     make_client(keys=(KEY, OTHER_KEY), window=60).get(PATH)
     accounts = {"default": (KEY, OTHER_KEY), "second": ("unused0Key1For2Tests",), "third": ()}
-    states = key_states(Ledger(tmp_path / "quota.sqlite"), accounts)
+    states = key_states(ledger_at(place), accounts)
     assert [(one.account, one.place, one.level, one.owner, one.state, one.calls) for one in states] == [
         ("default", "key 1 of TORN_API_KEY", "Limited", 12, "error 18, 'paused' on 2026-04-29 22:00 UTC", 2),
         ("default", "key 2 of TORN_API_KEY", "Limited", 12, "usable", 2),
         ("second", "key 1 of TORN_API_KEY_SECOND", "", None, "usable", 0),
     ]
     assert not any(key in repr(states) for key in (KEY, OTHER_KEY, "unused0Key1For2Tests"))
-    for file in tmp_path.iterdir():
+    for file in place.parent.iterdir() if isinstance(place, Path) else ():
         assert not any(key.encode() in file.read_bytes() for key in (KEY, OTHER_KEY))
 
 
+@both
 def test_a_key_that_works_again_is_used_after_a_refresh(api: Loopback, make_client: MakeClient) -> None:
     api.replies = [refusal(18), refusal(16), reply(DATA)]
     client = make_client()
@@ -209,6 +200,7 @@ def test_a_key_that_works_again_is_used_after_a_refresh(api: Loopback, make_clie
     assert len(api.requests) == 3
 
 
+@both
 def test_threads_ask_about_a_key_once(api: Loopback, make_client: MakeClient) -> None:
     api.replies = [reply(DATA)]
     client = make_client()

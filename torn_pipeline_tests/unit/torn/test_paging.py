@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from torn_pipeline.errors import ApiUnavailable, BodyRefused, ListMoved, RequestRefused
 from torn_pipeline.torn import Listing, ListPage, Quota, TornClient, fetch_list
+from torn_pipeline.torn.ledger import ledger_at
 from torn_pipeline_tests.unit.torn.conftest import KEY, MakeClient
 from torn_pipeline_tests.unit.torn.loopback import Loopback, Reply, Request, refusal, reply, serving
 
@@ -346,7 +347,7 @@ def test_one_object_is_one_row(api: Loopback, make_client: MakeClient) -> None:
 
 @pytest.fixture(scope="module")
 def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Loopback, TornClient]]:
-    quota = Quota(tmp_path_factory.mktemp("quota") / "quota.sqlite", 1_000_000, 0.01, hold=5)
+    quota = Quota(ledger_at(tmp_path_factory.mktemp("quota") / "quota.sqlite"), 1_000_000, 0.01, hold=5)
     with (
         serving() as api,
         TornClient(api.url, keys=[KEY], account="default", quota=quota, timeout=5, max_retries=0, retry_delay=0.01) as client,

@@ -5,10 +5,9 @@ from __future__ import annotations
 import logging
 import multiprocessing
 import os
-import sqlite3
 import threading
 import time
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, contextmanager
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -21,48 +20,50 @@ from hypothesis import strategies as st
 
 from torn_pipeline.errors import ConfigError
 from torn_pipeline.torn import Quota, Rank
+from torn_pipeline.torn.ledger import ledger_at
+from torn_pipeline_tests.unit.torn.clocks import Clock
+from torn_pipeline_tests.unit.torn.conftest import LEDGERS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Iterator, Sequence
+
+    from torn_pipeline.torn.ledger import Ledger
 
 WINDOW = 60.0
 HOLD = 30.0
 
 
-class Clock:
-    """Time that passes only when somebody sleeps or a test says so; what is due in between happens at its time."""
-
-    def __init__(self) -> None:
-        self.now = 1000.0
-        self.slept: list[float] = []
-        self.due: list[tuple[float, Callable[[], object]]] = []
-
-    def monotonic(self) -> float:
-        return self.now
-
-    def sleep(self, seconds: float) -> None:
-        self.slept.append(seconds)
-        self.advance(seconds)
-
-    def advance(self, seconds: float) -> None:
-        until = self.now + seconds
-        for at, happen in sorted(self.due, key=lambda event: event[0]):
-            if at <= until:
-                self.now = at
-                happen()
-        self.due = [event for event in self.due if event[0] > until]
-        self.now = until
+both = pytest.mark.parametrize("place", LEDGERS, indirect=True)
 
 
 @pytest.fixture
-def clock() -> Clock:
-    return Clock()
-
-
-@pytest.fixture
-def quota(tmp_path: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> Quota:
+def clock(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> Clock:
+    clock.now = 1000.0
     monkeypatch.setattr("torn_pipeline.torn.quota.time", clock)
-    return Quota(tmp_path / "new" / "quota.sqlite", 3, WINDOW, hold=HOLD)
+    return clock
+
+
+@pytest.fixture
+def ledger(place: Path | str) -> Iterator[Ledger]:
+    with closing(ledger_at(place)) as ledger:
+        yield ledger
+
+
+@pytest.fixture
+def quota(ledger: Ledger, clock: Clock) -> Quota:  # noqa: ARG001 - it is the ledger's
+    return Quota(ledger, 3, WINDOW, hold=HOLD)
+
+
+@contextmanager
+def on(clock: Clock) -> Iterator[Ledger]:
+    """A ledger in a file of its own on this clock."""
+    with (
+        TemporaryDirectory() as folder,
+        patch("torn_pipeline.torn.quota.time", clock),
+        patch("torn_pipeline.torn.ledger.time", clock),
+        closing(ledger_at(Path(folder) / "quota.sqlite")) as ledger,
+    ):
+        yield ledger
 
 
 def call(quota: Quota, clock: Clock, seconds: float = 0.0, account: str = "default") -> float:
@@ -79,12 +80,14 @@ def most_in_a_window(arrivals: Sequence[float], window: float) -> int:
     return max(sum(start <= arrival < start + window for arrival in ordered) for start in ordered)
 
 
+@both
 def test_free_calls_do_not_wait(quota: Quota, clock: Clock) -> None:
     for _ in range(3):
         call(quota, clock)
     assert clock.slept == []
 
 
+@both
 def test_one_call_too_many_waits_for_a_window_after_the_end_of_the_first(quota: Quota, clock: Clock) -> None:
     call(quota, clock, 7.0)
     call(quota, clock)
@@ -93,6 +96,7 @@ def test_one_call_too_many_waits_for_a_window_after_the_end_of_the_first(quota: 
     assert 1067.0 <= granted < 1067.2
 
 
+@both
 def test_accounts_do_not_share(quota: Quota, clock: Clock) -> None:
     for account in ("a", "b"):
         for _ in range(3):
@@ -100,6 +104,7 @@ def test_accounts_do_not_share(quota: Quota, clock: Clock) -> None:
     assert clock.slept == []
 
 
+@both
 def test_a_long_wait_is_told_once(quota: Quota, clock: Clock, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)
     for _ in range(4):
@@ -109,6 +114,7 @@ def test_a_long_wait_is_told_once(quota: Quota, clock: Clock, caplog: pytest.Log
     assert "account default waits 60.0 s for its turn, 3 calls in 60 s are the most" in record.getMessage()
 
 
+@both
 def test_a_call_under_way_holds_its_slot_and_frees_it_a_window_after_its_end(quota: Quota, clock: Clock) -> None:
     with ExitStack() as stack:
         for _ in range(3):
@@ -118,12 +124,14 @@ def test_a_call_under_way_holds_its_slot_and_frees_it_a_window_after_its_end(quo
     assert 1005 + WINDOW <= granted < 1005 + WINDOW + 0.3
 
 
+@both
 def test_the_slots_of_a_killed_process_come_free(quota: Quota, clock: Clock) -> None:
     for _ in range(3):
         quota._wait("default", "")  # granted, and never ended
     assert call(quota, clock) <= 1000 + HOLD + WINDOW + 0.3
 
 
+@both
 def test_an_error_ends_a_call_too(quota: Quota, clock: Clock) -> None:
     for _ in range(3):
         with pytest.raises(RuntimeError), quota.call("default"):
@@ -131,6 +139,7 @@ def test_an_error_ends_a_call_too(quota: Quota, clock: Clock) -> None:
     assert call(quota, clock) < 1000 + WINDOW + 0.3
 
 
+@both
 def test_a_call_that_outlives_its_hold_counts_from_its_end(quota: Quota, clock: Clock) -> None:
     with ExitStack() as stack:
         for _ in range(3):
@@ -141,12 +150,14 @@ def test_a_call_that_outlives_its_hold_counts_from_its_end(quota: Quota, clock: 
     assert call(quota, clock) >= ended + WINDOW
 
 
+@both
 def test_a_call_that_outlives_its_hold_takes_no_other_ones_slot(quota: Quota, clock: Clock) -> None:
     grant = quota._wait("default", "")
     clock.now += HOLD + WINDOW + 1
     assert quota._wait("default", "").slot != grant.slot
 
 
+@both
 def test_a_clock_that_starts_again_does_not_block(quota: Quota, clock: Clock) -> None:
     for _ in range(3):
         call(quota, clock)
@@ -155,18 +166,20 @@ def test_a_clock_that_starts_again_does_not_block(quota: Quota, clock: Clock) ->
     assert call(quota, clock) <= 5 + WINDOW + 0.6
 
 
+@both
 def test_a_lowered_limit_is_kept_to(quota: Quota, clock: Clock) -> None:
     for _ in range(3):
         call(quota, clock, 1.0)
-    lower = Quota(quota.ledger.path, 1, WINDOW, hold=HOLD)
+    lower = Quota(quota.ledger, 1, WINDOW, hold=HOLD)
     assert call(lower, clock) >= 1003 + WINDOW
 
 
+@both
 def test_old_calls_leave_nothing_behind(quota: Quota, clock: Clock) -> None:
     for _ in range(20):
         call(quota, clock, 25.0)
-    with closing(sqlite3.connect(quota.ledger.path)) as database:
-        [(count,)] = database.execute("SELECT count(*) FROM calls")
+    with quota.ledger.connection() as database:
+        (count,) = database.execute("SELECT count(*) FROM calls").fetchone()
     assert count <= 4
 
 
@@ -174,13 +187,17 @@ def test_old_calls_leave_nothing_behind(quota: Quota, clock: Clock) -> None:
 def test_a_file_that_is_no_count_is_a_clear_error(content: bytes, tmp_path: Path) -> None:
     path = tmp_path / "quota.sqlite"
     path.write_bytes(content)
-    with pytest.raises(ConfigError, match=r"quota\.sqlite cannot be used .+ delete the file"), Quota(path, 3, hold=1).call("default"):
+    with (
+        pytest.raises(ConfigError, match=r"quota\.sqlite cannot be used .+ delete the file"),
+        Quota(ledger_at(path), 3, hold=1).call("default"),
+    ):
         pass
 
 
 def test_a_folder_that_cannot_be_made_is_a_clear_error(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    with pytest.raises(ConfigError, match="make its folder writable"), Quota(tmp_path / "file" / "quota.sqlite", 3, hold=1).call("default"):
+    quota = Quota(ledger_at(tmp_path / "file" / "quota.sqlite"), 3, hold=1)
+    with pytest.raises(ConfigError, match="make its folder writable"), quota.call("default"):
         pass
 
 
@@ -193,8 +210,8 @@ def test_in_no_window_are_more_calls_than_the_limit(calls: list[tuple[float, flo
     """Calls overlap: each comes after a pause, takes a while, arrives at any moment of it, and ends unless its process is killed."""
     clock = Clock()
     arrivals = []
-    with TemporaryDirectory() as folder, patch("torn_pipeline.torn.quota.time", clock):
-        quota = Quota(Path(folder) / "quota.sqlite", limit, WINDOW, hold=HOLD)
+    with on(clock) as ledger:
+        quota = Quota(ledger, limit, WINDOW, hold=HOLD)
         for pause, seconds, share, killed in calls:
             clock.advance(pause)
             clock.slept.clear()
@@ -206,8 +223,9 @@ def test_in_no_window_are_more_calls_than_the_limit(calls: list[tuple[float, flo
     assert not arrivals or most_in_a_window(arrivals, WINDOW) <= limit
 
 
-def test_threads_share_a_quota(tmp_path: Path) -> None:
-    quota = Quota(tmp_path / "quota.sqlite", 5, 0.2, hold=5)
+@both
+def test_threads_share_a_quota(ledger: Ledger) -> None:
+    quota = Quota(ledger, 5, 0.2, hold=5)
     granted: list[float] = []
 
     def work() -> None:
@@ -228,11 +246,10 @@ def test_threads_share_a_quota(tmp_path: Path) -> None:
 
 
 class Crowd:
-    """Callers on one file and one clock, each a process of its own as far as the quota can tell."""
+    """Callers on one ledger and one clock, each a process of its own as far as the quota can tell."""
 
-    def __init__(self, folder: Path, clock: Clock, limit: int) -> None:
-        self.clock = clock
-        self.quotas = {rank: Quota(folder / "quota.sqlite", limit, WINDOW, hold=HOLD, rank=rank) for rank in Rank}
+    def __init__(self, ledger: Ledger, limit: int) -> None:
+        self.quotas = {rank: Quota(ledger, limit, WINDOW, hold=HOLD, rank=rank) for rank in Rank}
         self.places: dict[str, int] = {}
 
     def ask(self, name: str, rank: Rank, account: str = "default") -> bool:
@@ -248,11 +265,11 @@ NEW = 1 << 62
 
 
 @pytest.fixture
-def crowd(tmp_path: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> Crowd:
-    monkeypatch.setattr("torn_pipeline.torn.quota.time", clock)
-    return Crowd(tmp_path, clock, 1)
+def crowd(ledger: Ledger, clock: Clock) -> Crowd:  # noqa: ARG001 - it is the ledger's
+    return Crowd(ledger, 1)
 
 
+@both
 def test_who_waits_with_a_higher_rank_goes_first(crowd: Crowd, clock: Clock) -> None:
     assert crowd.ask("first", Rank.BACKFILL)
     clock.advance(WINDOW - 1)
@@ -270,6 +287,7 @@ def test_who_waits_with_a_higher_rank_goes_first(crowd: Crowd, clock: Clock) -> 
     assert order == ["click", "tick", "past"]
 
 
+@both
 def test_within_a_rank_they_go_as_they_came(crowd: Crowd, clock: Clock) -> None:
     assert crowd.ask("first", Rank.SCHEDULED)
     names = ["a", "b", "c"]
@@ -282,6 +300,7 @@ def test_within_a_rank_they_go_as_they_came(crowd: Crowd, clock: Clock) -> None:
     assert order == names
 
 
+@both
 def test_who_was_killed_while_waiting_blocks_nobody(crowd: Crowd, clock: Clock) -> None:
     assert crowd.ask("first", Rank.BACKFILL)
     clock.advance(WINDOW - 3)
@@ -293,12 +312,14 @@ def test_who_was_killed_while_waiting_blocks_nobody(crowd: Crowd, clock: Clock) 
     assert crowd.ask("past", Rank.BACKFILL)
 
 
+@both
 def test_a_place_in_the_line_of_another_account_matters_to_nobody(crowd: Crowd) -> None:
     assert crowd.ask("first", Rank.BACKFILL)
     assert not crowd.ask("click", Rank.INTERACTIVE)
     assert crowd.ask("other", Rank.BACKFILL, "second")
 
 
+@both
 def test_places_from_before_a_restart_of_the_machine_are_void(crowd: Crowd, clock: Clock) -> None:
     assert crowd.ask("first", Rank.BACKFILL)
     assert not crowd.ask("click", Rank.INTERACTIVE)
@@ -329,10 +350,8 @@ def test_in_no_window_are_more_calls_than_either_limit(asks: list[tuple[int, Ran
     clock = Clock()
     limit, address_limit = limits
     granted: list[tuple[str, float]] = []
-    with TemporaryDirectory() as folder, patch("torn_pipeline.torn.quota.time", clock):
-        quotas = {
-            rank: Quota(Path(folder) / "quota.sqlite", limit, WINDOW, hold=HOLD, rank=rank, address_limit=address_limit) for rank in Rank
-        }
+    with on(clock) as ledger:
+        quotas = {rank: Quota(ledger, limit, WINDOW, hold=HOLD, rank=rank, address_limit=address_limit) for rank in Rank}
         places: dict[tuple[int, str, Rank], int] = {}
         for name, rank, account, pause in asks:
             grant, wait, place = quotas[rank]._take(account, "", places.get((name, account, rank), NEW))
@@ -349,9 +368,9 @@ def test_in_no_window_are_more_calls_than_either_limit(asks: list[tuple[int, Ran
     assert not granted or most_in_a_window([at for _, at in granted], WINDOW) <= address_limit
 
 
-def test_an_address_has_a_limit_of_its_own(tmp_path: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("torn_pipeline.torn.quota.time", clock)
-    quota = Quota(tmp_path / "quota.sqlite", 3, WINDOW, hold=HOLD, address_limit=4)
+@both
+def test_an_address_has_a_limit_of_its_own(ledger: Ledger, clock: Clock) -> None:
+    quota = Quota(ledger, 3, WINDOW, hold=HOLD, address_limit=4)
     granted = [call(quota, clock, account=account) for account in ("a", "a", "b", "b", "c")]
     assert granted[:4] == [1000.0] * 4
     assert 1060 <= granted[4] < 1060.2
@@ -364,8 +383,9 @@ def _call_once(quota: Quota) -> None:
 
 @pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system cannot fork")
-def test_a_quota_survives_a_fork(tmp_path: Path) -> None:
-    quota = Quota(tmp_path / "quota.sqlite", 2, 30.0, hold=5)
+@both
+def test_a_quota_survives_a_fork(ledger: Ledger) -> None:
+    quota = Quota(ledger, 2, 30.0, hold=5)
     _call_once(quota)
     child = multiprocessing.get_context("fork").Process(target=_call_once, args=(quota,))
     child.start()
@@ -376,8 +396,8 @@ def test_a_quota_survives_a_fork(tmp_path: Path) -> None:
     assert 20 < wait <= 30
 
 
-def test_a_free_call_costs_well_under_a_millisecond(tmp_path: Path) -> None:
-    quota = Quota(tmp_path / "quota.sqlite", 100_000, hold=5)
+def test_a_free_call_costs_well_under_a_millisecond(ledger: Ledger) -> None:
+    quota = Quota(ledger, 100_000, hold=5)
     costs = []
     for _ in range(90):
         started = time.process_time()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
@@ -12,36 +13,30 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from torn_pipeline.errors import ApiUnavailable, RequestRefused
-from torn_pipeline.torn.ledger import Ledger
+from torn_pipeline.torn.ledger import ledger_at
 from torn_pipeline.torn.reads import DailyRows, DayIsFull, kind_of, rows_of
+from torn_pipeline_tests.unit.torn.clocks import Clock
+from torn_pipeline_tests.unit.torn.conftest import LEDGERS
 from torn_pipeline_tests.unit.torn.loopback import Reply, refusal, reply
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from torn_pipeline_tests.unit.torn.conftest import MakeClient
     from torn_pipeline_tests.unit.torn.loopback import Loopback
 
 DAY = 86_400.0
-PLACE = "torn_pipeline.torn.reads.time"
+SLEEP = "torn_pipeline.torn.reads.time"
+NOON = 1_777_500_000.0
 
-
-class Clock:
-    def __init__(self) -> None:
-        self.now = 1_777_500_000.0
-        self.slept = 0.0
-
-    def time(self) -> float:
-        return self.now
-
-    def sleep(self, seconds: float) -> None:
-        self.slept += seconds
-        self.now += seconds
+both = pytest.mark.parametrize("place", LEDGERS, indirect=True)
 
 
 @pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    clock = Clock()
-    monkeypatch.setattr(PLACE, clock)
-    return clock
+def daily(place: Path | str, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> Iterator[DailyRows]:
+    monkeypatch.setattr(SLEEP, clock)
+    with closing(ledger_at(place)) as ledger:
+        yield DailyRows(ledger, 300)
 
 
 def read(daily: DailyRows, rows: int | None, kind: str = "news", account: str = "default") -> None:
@@ -66,8 +61,8 @@ def test_what_is_counted_by_the_day(url: str, kind: str, rows: int) -> None:
     assert (kind_of(url), rows_of(url)) == (kind, rows)
 
 
-def test_a_full_day_is_a_clear_error_that_says_until_when(tmp_path: Path, clock: Clock) -> None:
-    daily = DailyRows(Ledger(tmp_path / "quota.sqlite"), 300)
+@both
+def test_a_full_day_is_a_clear_error_that_says_until_when(daily: DailyRows, clock: Clock) -> None:
     for rows in (100, 100, 20):
         read(daily, rows)
     clock.now += 3600
@@ -76,20 +71,21 @@ def test_a_full_day_is_a_clear_error_that_says_until_when(tmp_path: Path, clock:
     assert caught.value.wait == DAY - 3600
     read(daily, 100, kind="events")
     read(daily, 100, account="second")
-    assert clock.slept == 0
+    assert clock.slept == []
 
 
-def test_a_day_that_is_nearly_over_is_waited_for(tmp_path: Path, clock: Clock) -> None:
-    daily = DailyRows(Ledger(tmp_path / "quota.sqlite"), 300)
+@both
+def test_a_day_that_is_nearly_over_is_waited_for(daily: DailyRows, clock: Clock) -> None:
     for _ in range(3):
         read(daily, 100)
     clock.now += DAY - 500
     read(daily, 100)
-    assert 500 <= clock.slept <= 502
+    assert 500 <= sum(clock.slept) <= 502
 
 
-def test_rows_that_nobody_knows_of_count_as_a_whole_page(tmp_path: Path, clock: Clock) -> None:
-    daily = DailyRows(Ledger(tmp_path / "quota.sqlite"), 200)
+@both
+def test_rows_that_nobody_knows_of_count_as_a_whole_page(daily: DailyRows, clock: Clock) -> None:
+    daily.limit = 200
     read(daily, None)
     read(daily, 1)
     with pytest.raises(DayIsFull):
@@ -105,9 +101,9 @@ def test_rows_that_nobody_knows_of_count_as_a_whole_page(tmp_path: Path, clock: 
     calls=st.lists(st.tuples(st.floats(0, DAY / 3), st.integers(1, 150), st.none() | st.integers(0, 150)), max_size=40),
 )
 def test_in_no_day_are_more_rows_than_the_limit(limit: int, calls: list[tuple[float, int, int | None]]) -> None:
-    clock, rows, waits = Clock(), list[tuple[float, int]](), list[float]()
-    with TemporaryDirectory() as folder, patch(PLACE, clock):
-        daily = DailyRows(Ledger(Path(folder) / "quota.sqlite"), limit)
+    clock, rows, waits = Clock(NOON), list[tuple[float, int]](), list[float]()
+    with TemporaryDirectory() as folder, patch(SLEEP, clock), patch("torn_pipeline.torn.ledger.time", clock):
+        daily = DailyRows(ledger_at(Path(folder) / "quota.sqlite"), limit)
         for pause, expected, came in calls:
             clock.now += pause
             try:

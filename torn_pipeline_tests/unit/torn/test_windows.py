@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from torn_pipeline.errors import ApiUnavailable, BodyRefused, ListMoved
 from torn_pipeline.tables.contract import TimeWindow
 from torn_pipeline.torn import Listing, Quota, Span, TornClient, WindowReading
+from torn_pipeline.torn.ledger import ledger_at
 from torn_pipeline_tests.unit.torn.conftest import KEY
 from torn_pipeline_tests.unit.torn.loopback import Loopback, Reply, Request, refusal, reply, serving
 
@@ -94,7 +95,7 @@ def test_every_question_is_of_the_window_and_past_the_cache(api: Loopback, make_
 @pytest.fixture(scope="module")
 def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Loopback, TornClient]]:
     """One server and client for all examples of a property."""
-    quota = Quota(tmp_path_factory.mktemp("windows") / "quota.sqlite", 1_000_000, 0.01, hold=5)
+    quota = Quota(ledger_at(tmp_path_factory.mktemp("windows") / "quota.sqlite"), 1_000_000, 0.01, hold=5)
     with (
         serving() as api,
         TornClient(api.url, keys=[KEY], account="default", quota=quota, timeout=5, max_retries=0, retry_delay=0) as client,
