@@ -3,34 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import TYPE_CHECKING
+
+from torn_pipeline.config.alerts import Kind, Severity
 
 if TYPE_CHECKING:
     from datetime import datetime
 
 __all__ = ["Kind", "Observation", "Severity"]
-
-
-class Kind(StrEnum):
-    """What can be wrong; the words of ``kinds`` in ``alerts.yaml``."""
-
-    RUN_FAILED = "run_failed"
-    CHECK_FAILED = "check_failed"
-    STALE = "stale"
-    KEY_DONE = "key_done"
-    BUDGET_LOW = "budget_low"
-    AUTOMATION_DEAD = "automation_dead"
-    DAEMON_GONE = "daemon_gone"
-    DISK_LOW = "disk_low"
-
-
-class Severity(StrEnum):
-    """How bad it is; the words of ``severities`` in ``alerts.yaml``, from the least."""
-
-    WARNING = "warning"
-    ERROR = "error"
-    CRITICAL = "critical"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,8 +19,8 @@ class Observation:
 
     ``title`` is one line for people, ``text`` what else there is to say (rows, an error's sentence, what to do). ``assets`` are the
     asset keys it is about (``torn/faction_crimes``), ``owners`` theirs (``team:faction``). Observations with the same ``cause``
-    that are wrong together are one incident (the API is away, a key is done); empty where the thing is a cause of its own.
-    ``link`` leads to a page about it.
+    that are wrong together are one incident; it is a few words for people, each time the same (``The API is away``), and empty
+    where the thing is a cause of its own. ``link`` leads to a page about it.
     """
 
     kind: Kind

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from torn_pipeline.config import load_config
+from torn_pipeline.config.alerts import load_alerts
 from torn_pipeline.config.budget import budget_problems, calls_a_minute
 from torn_pipeline.errors import ConfigError, PipelineError
 from torn_pipeline.landing import landing_from_url
@@ -60,6 +61,7 @@ def check_all(settings: Settings, problems: Sequence[str]) -> Report:
     plans = _check_endpoints(config, report) if config else []
     if config:
         _check_keys(config, settings, report)
+    _check_alerts(settings, report)
     warehouse = _check_warehouse(settings, report)
     if config:
         _check_budget(config, warehouse, report)
@@ -134,6 +136,23 @@ def _check_keys(config: PipelineConfig, settings: Settings, report: Report) -> N
     report.config += strangers
     if not missing and not strangers:
         report.good.append(f"keys: ok, there is one for {', '.join(used) or 'no account, as none is used'}")
+
+
+def _check_alerts(settings: Settings, report: Report) -> None:
+    """The rules of alerts, and the secrets of the channels."""
+    try:
+        config = load_alerts(settings)
+    except ConfigError as error:
+        report.config += str(error).split("\n")
+        return
+    missing = [channel for channel in config.channels if channel.secret_variable and not settings.alert_secrets.get(channel.name)]
+    report.config += [
+        f"{config.where(channel.name)}: channels.{channel.name}: there is no secret for it: put it into {channel.secret_variable}, "
+        f"or the name of a file with it into {channel.secret_variable}_FILE"
+        for channel in missing
+    ]
+    if not missing:
+        report.good.append(f"alerts: ok, {_count(len(config.rules), 'rule')} and {_count(len(config.channels), 'channel')}")
 
 
 def _check_budget(config: PipelineConfig, warehouse: Warehouse | None, report: Report) -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from torn_pipeline.cli.accounts import rename_account
+from torn_pipeline.cli.alerts import alerts
 from torn_pipeline.cli.backup import backup, restore
 from torn_pipeline.cli.check import check
 from torn_pipeline.cli.demo import demo
@@ -49,6 +50,7 @@ def torn_pipeline() -> None:
 
 
 COMMANDS = (
+    alerts,
     backfill,
     backup,
     check,

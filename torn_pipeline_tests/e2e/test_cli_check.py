@@ -25,6 +25,7 @@ def test_all_is_well_and_nothing_is_written(console: Console) -> None:
     assert [line.split(": ok")[0] for line in result.out.splitlines()] == [
         "config",
         "keys",
+        "alerts",
         "warehouse",
         "request budget",
         "landing",

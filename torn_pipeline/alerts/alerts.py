@@ -1,0 +1,238 @@
+"""The door to all of it: observations in, messages out, and what is wrong for who asks."""
+
+from __future__ import annotations
+
+import secrets
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from filelock import FileLock, Timeout
+
+from torn_pipeline.alerts.channels import open_channel
+from torn_pipeline.alerts.delivery import Channel, has_work, settle_gone
+from torn_pipeline.alerts.incidents import Incidents
+from torn_pipeline.alerts.message import Message, MessageKind
+from torn_pipeline.alerts.observation import Severity
+from torn_pipeline.alerts.outbox import Outbox
+from torn_pipeline.alerts.store import Store, moment, stamp
+from torn_pipeline.alerts.wording import lines_of, title_of
+from torn_pipeline.config.alerts import load_alerts
+from torn_pipeline.errors import ChannelRefused, ConfigError, UsageError
+from torn_pipeline.redaction import Redactor
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Callable, Iterable, Mapping
+    from datetime import datetime
+    from pathlib import Path
+
+    from torn_pipeline.alerts.channels import Sender
+    from torn_pipeline.alerts.observation import Observation
+    from torn_pipeline.config.alerts import AlertsConfig
+    from torn_pipeline.settings import Settings
+
+__all__ = ["Alerts", "Incident", "open_alerts"]
+
+_LONGEST_TEXT = 10_000
+_SENT = """
+    SELECT DISTINCT said.channel FROM outbox AS said LEFT JOIN outbox AS whole ON whole.number = said.within
+    WHERE said.incident = ? AND (said.sent IS NOT NULL OR whole.sent IS NOT NULL) ORDER BY 1
+"""
+_UNSENT = "SELECT DISTINCT channel FROM waiting WHERE incident = ? AND NOT (kind = ? AND attempts = 0) ORDER BY 1"
+_COUNT = "SELECT channel, count(*) AS messages FROM waiting WHERE NOT (kind = ? AND attempts = 0) GROUP BY 1 ORDER BY 1"
+_SET_CURSOR = "INSERT INTO cursors VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Incident:
+    """Something that is wrong, or was until ``closed``: all moments are UTC.
+
+    ``title`` and ``lines`` are for people; ``severity`` is the worst of its things, of those that are still wrong where some are.
+    ``told`` are the channels that have heard of it, ``waiting`` those that something about it is still to be sent to.
+    """
+
+    id: str
+    severity: Severity
+    title: str
+    lines: tuple[str, ...]
+    opened: datetime
+    closed: datetime | None
+    acknowledged: datetime | None
+    acknowledged_by: str
+    told: tuple[str, ...]
+    waiting: tuple[str, ...]
+
+
+class Alerts:
+    """What is wrong, who was told, and what is still to be said, in one SQLite file that any number of processes share.
+
+    A kill at any moment loses nothing: what was taken is told, once by channels that know a message that comes again. ``redact``
+    takes the secrets out of everything that is stored or sent; ``senders`` are the channels of the config by their names.
+    """
+
+    def __init__(self, path: Path, config: AlertsConfig, senders: Mapping[str, Sender], redact: Callable[[str], str] = str) -> None:
+        self.config = config
+        self._store = Store(path)
+        self._senders = senders
+        self._redact = redact
+
+    def observe(self, observations: Iterable[Observation], *, now: datetime, cursors: Mapping[str, str] | None = None) -> None:
+        """Take what was observed in one pass, in its order, and write what is to be said.
+
+        Args:
+            observations: that things are wrong, or right; what was known already changes nothing.
+            now: UTC.
+            cursors: how far collectors have come, stored with the observations or, over a kill, not at all.
+
+        Raises:
+            ConfigError: the file cannot be used.
+        """
+        taken = [self._clean(observation) for observation in observations]
+        with self._store.transaction() as database:
+            Incidents(database, Outbox(database, self.config, now)).take(taken)
+            database.executemany(_SET_CURSOR, (cursors or {}).items())
+
+    def cursor(self, name: str) -> str | None:
+        """How far a collector has come; ``None`` before its first time."""
+        with self._store.transaction() as database:
+            row = database.execute("SELECT value FROM cursors WHERE name = ?", (name,)).fetchone()
+        return None if row is None else str(row["value"])
+
+    def deliver(self, now: datetime) -> int:
+        """Send what is due at ``now`` (UTC), the channels side by side; the number of messages sent.
+
+        While another process does so nothing happens.
+
+        Raises:
+            ConfigError: the file cannot be used.
+        """
+        with ExitStack() as stack:
+            try:
+                stack.enter_context(FileLock(self._store.path.with_suffix(".delivery.lock"), timeout=0))
+            except Timeout:
+                return 0
+            with self._store.transaction() as database:
+                outbox = Outbox(database, self.config, now)
+                settle_gone(database, outbox)
+                busy = [sender for name, sender in self._senders.items() if has_work(database, outbox, name)]
+            if not busy:
+                return 0
+            pool = stack.enter_context(ThreadPoolExecutor(len(busy)))
+            return sum(pool.map(lambda sender: self._channel(sender).deliver(now), busy))
+
+    def test(self, channel: str, now: datetime) -> None:
+        """Send a test message by a channel, now.
+
+        Raises:
+            UsageError: there is no such channel.
+            ChannelRefused: it does not take the message, and would not later.
+            ChannelUnavailable: it, or the way to it, is in trouble.
+        """
+        if channel not in self._senders:
+            known = ", ".join(self._senders)
+            message = f"there is no alert channel {channel}: use one of {known}, or add it to alerts.yaml"
+            raise UsageError(message)
+        token = secrets.token_hex(8)
+        title, lines = "A test of the alerts", ("This channel works. Nothing is wrong.",)
+        kind, severity = MessageKind.TEST, Severity.WARNING
+        test = Message(id=f"test-{token}", incident=f"test-{token}", kind=kind, severity=severity, title=title, lines=lines, at=now)
+        self._senders[channel].send(test)
+        self._channel(self._senders[channel]).works(now)
+
+    def incidents(self, *, open_only: bool = True) -> list[Incident]:
+        """What is wrong, or with ``open_only=False`` also what was; the oldest first."""
+        chosen = "SELECT * FROM incidents WHERE closed IS NULL OR NOT ? ORDER BY opened, rowid"
+        with self._store.transaction() as database:
+            return [_incident(database, row) for row in database.execute(chosen, (open_only,)).fetchall()]
+
+    def acknowledge(self, incident: str, by: str, now: datetime) -> Incident:
+        """Note that somebody cares for an incident, whose escalations are then not sent; ``incident`` is its id or how that begins.
+
+        Raises:
+            UsageError: there is no such incident, or more than one.
+        """
+        with self._store.transaction() as database:
+            rows = database.execute("SELECT id FROM incidents WHERE substr(id, 1, ?) = ?", (len(incident), incident)).fetchall()
+            if len(rows) != 1 or not incident:
+                message = f"there is {'more than one' if rows else 'no'} incident {incident!r}: `torn-pipeline alerts list` shows the ids"
+                raise UsageError(message)
+            name = rows[0]["id"]
+            note = "UPDATE incidents SET acknowledged = ?, acknowledged_by = ? WHERE id = ? AND acknowledged IS NULL AND closed IS NULL"
+            database.execute(note, (stamp(now), self._redact(by), name))
+            Outbox(database, self.config, now).calm(name)
+            return _incident(database, database.execute("SELECT * FROM incidents WHERE id = ?", (name,)).fetchone())
+
+    def waiting(self) -> dict[str, int]:
+        """The number of messages that are still to be sent, by channel; planned escalations are none of them."""
+        with self._store.transaction() as database:
+            return {row["channel"]: row["messages"] for row in database.execute(_COUNT, (MessageKind.ESCALATION,))}
+
+    def prune(self, before: datetime) -> int:
+        """Forget the incidents that ended before a moment (UTC), with their messages; their number."""
+        with self._store.transaction() as database:
+            return database.execute("DELETE FROM incidents WHERE closed < ?", (stamp(before),)).rowcount
+
+    def _channel(self, sender: Sender) -> Channel:
+        return Channel(self._store, self.config, sender, self._redact)
+
+    def _clean(self, observation: Observation) -> Observation:
+        return replace(
+            observation,
+            subject=self._safe(observation.subject),
+            title=self._safe(observation.title),
+            text=self._safe(observation.text),
+            cause=self._safe(observation.cause),
+            link=self._safe(observation.link),
+        )
+
+    def _safe(self, text: str) -> str:
+        """Without secrets, of some length, and without half characters, which no file takes."""
+        return self._redact(text)[:_LONGEST_TEXT].encode("utf-8", "replace").decode()
+
+
+def open_alerts(settings: Settings) -> Alerts:
+    """The alerts of a data directory, by ``alerts.yaml`` and the channels' secrets.
+
+    Raises:
+        ConfigError: ``alerts.yaml`` is wrong, with every problem, one a line.
+    """
+    config = load_alerts(settings)
+    redact = Redactor(settings.secrets)
+    senders: dict[str, Sender] = {}
+    for channel in config.channels:
+        try:
+            senders[channel.name] = open_channel(channel, settings.alert_secrets.get(channel.name), data_dir=settings.data_dir)
+        except ConfigError as error:
+            senders[channel.name] = _Unusable(channel.name, redact(str(error)))
+    return Alerts(settings.data_dir / "alerts.sqlite", config, senders, redact)
+
+
+@dataclass(frozen=True, slots=True)
+class _Unusable:
+    """A channel that cannot be opened: the others go on, and hear of it."""
+
+    name: str
+    why: str
+    is_idempotent: bool = True
+
+    def send(self, _: Message) -> None:
+        raise ChannelRefused(self.why)
+
+
+def _incident(database: sqlite3.Connection, row: sqlite3.Row) -> Incident:
+    everything = database.execute("SELECT * FROM members WHERE incident = ? ORDER BY id", (row["id"],)).fetchall()
+    members = [one for one in everything if one["ended"] is None] or everything
+    return Incident(
+        id=row["id"],
+        severity=max((Severity(one["severity"]) for one in members), key=lambda severity: severity.rank),
+        title=title_of(members, row["cause"]),
+        lines=tuple(lines_of(members)),
+        opened=moment(row["opened"]),
+        closed=moment(row["closed"]) if row["closed"] else None,
+        acknowledged=moment(row["acknowledged"]) if row["acknowledged"] else None,
+        acknowledged_by=row["acknowledged_by"] or "",
+        told=tuple(one["channel"] for one in database.execute(_SENT, (row["id"],))),
+        waiting=tuple(one["channel"] for one in database.execute(_UNSENT, (row["id"], MessageKind.ESCALATION))),
+    )

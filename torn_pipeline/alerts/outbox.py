@@ -1,0 +1,149 @@
+"""What is to be said to which channel: each change once, what ended before it was told in one message with its end."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from torn_pipeline.alerts.message import MessageKind
+from torn_pipeline.alerts.observation import Severity
+from torn_pipeline.alerts.store import stamp
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Iterable
+    from datetime import datetime
+
+    from torn_pipeline.config.alerts import AlertsConfig, Rule
+
+__all__ = ["Manner", "Outbox"]
+
+_OPEN_ROUTES = """
+    SELECT members.id AS member, severity, channel, rule, escalates FROM members JOIN routes ON routes.member = members.id
+    WHERE incident = ? AND ended IS NULL
+"""
+_REACH = "INSERT INTO tellings VALUES (?, ?, ?, ?, 1) ON CONFLICT (incident, channel) DO UPDATE SET reached = 1"
+_CALM = "DELETE FROM outbox WHERE number IN (SELECT number FROM unsaid WHERE incident = ? AND kind = ?)"
+_QUEUE = "INSERT INTO outbox (incident, channel, kind, manner, severity, first, last, due) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
+_RAISE = "UPDATE outbox SET severity = ? WHERE number IN (SELECT number FROM unsaid WHERE kind = ? AND incident = ? AND channel = ?)"
+_TAKE_BACK = "DELETE FROM outbox WHERE number IN (SELECT number FROM unsaid WHERE kind != ? AND incident = ? AND channel = ?)"
+_ESCALATIONS = "SELECT channel FROM unsaid WHERE incident = ? AND kind = ?"
+_RULES = """
+    SELECT DISTINCT rule, escalates FROM members JOIN routes ON routes.member = members.id
+    WHERE incident = ? AND channel = ? AND members.id >= ?
+"""
+
+
+class Manner(StrEnum):
+    """Of messages of one kind: about what was not told before, what got worse, what ended before anything was said about it."""
+
+    FIRST = "first"
+    WORSE = "worse"
+    OVER = "over"
+
+
+class Outbox:
+    """The messages within one transaction. ``now`` (UTC) is when they are written, ``config`` whom they are for."""
+
+    def __init__(self, database: sqlite3.Connection, config: AlertsConfig, now: datetime) -> None:
+        self._database = database
+        self.config = config
+        self.now = now
+
+    def tell(self, incident: str) -> None:
+        """Write what is to be said now that something about an incident has changed."""
+        open_routes: dict[str, list[sqlite3.Row]] = defaultdict(list)
+        for row in self._database.execute(_OPEN_ROUTES, (incident,)):
+            open_routes[row["channel"]].append(row)
+        told = {row["channel"]: row for row in self._database.execute("SELECT * FROM tellings WHERE incident = ?", (incident,))}
+        unsaid = self._database.execute(_ESCALATIONS, (incident, MessageKind.ESCALATION)).fetchall()
+        for channel in sorted({*open_routes, *told, *(row["channel"] for row in unsaid)}):
+            now_open, before = open_routes[channel], told.get(channel)
+            worst, direct = _worst(now_open), _worst(row for row in now_open if not row["escalates"])
+            if worst is None:
+                self._end(incident, channel, before)
+            elif before is None:
+                if direct is not None:
+                    self._begin(incident, channel, direct, min(row["member"] for row in now_open))
+            elif worst.rank > Severity(before["severity"]).rank:
+                self._rise(incident, channel, worst, before["first"])
+        self._escalate(incident, open_routes)
+
+    def reach(self, row: sqlite3.Row) -> None:
+        """Remember that a channel may have heard of an incident: a message about it is on its way."""
+        if row["kind"] != MessageKind.RECOVERY:
+            telling = (row["incident"], row["channel"], row["severity"], row["first"])
+            self._database.execute(_REACH, telling)
+
+    def calm(self, incident: str) -> None:
+        """Take back the escalations of an incident that have not been sent."""
+        self._database.execute(_CALM, (incident, MessageKind.ESCALATION))
+
+    def quiet(self, row: sqlite3.Row) -> bool:
+        """Whether all rules by which the channel hears of this want it quiet now."""
+        rules = self._rules(row["incident"], row["channel"], row["first"], row["kind"])
+        severity = Severity(row["severity"])
+        return bool(rules) and all(rule.quiet_until(self.now, severity) > self.now for rule in rules)
+
+    def _begin(self, incident: str, channel: str, severity: Severity, first: int) -> None:
+        self._database.execute("INSERT INTO tellings VALUES (?, ?, ?, ?, 0)", (incident, channel, severity, first))
+        self._queue((incident, channel), (MessageKind.ALERT, Manner.FIRST), severity, (first, None), self.now)
+
+    def _rise(self, incident: str, channel: str, severity: Severity, first: int) -> None:
+        self._database.execute("UPDATE tellings SET severity = ? WHERE incident = ? AND channel = ?", (severity, incident, channel))
+        if not self._database.execute(_RAISE, (severity, MessageKind.ALERT, incident, channel)).rowcount:
+            self._queue((incident, channel), (MessageKind.ALERT, Manner.WORSE), severity, (first, None), self.now)
+
+    def _end(self, incident: str, channel: str, told: sqlite3.Row | None) -> None:
+        self._database.execute(_TAKE_BACK, (MessageKind.RECOVERY, incident, channel))
+        if told is None:
+            return
+        self._database.execute("DELETE FROM tellings WHERE incident = ? AND channel = ?", (incident, channel))
+        rules = self._rules(incident, channel, told["first"])
+        if told["reached"] and rules and not any(rule.recovery for rule in rules):
+            return
+        last = self._database.execute("SELECT max(id) FROM members WHERE incident = ?", (incident,)).fetchone()[0]
+        kind = MessageKind.RECOVERY, Manner.FIRST if told["reached"] else Manner.OVER
+        self._queue((incident, channel), kind, Severity(told["severity"]), (told["first"], last), self.now)
+
+    def _escalate(self, incident: str, open_routes: dict[str, list[sqlite3.Row]]) -> None:
+        """Plan who else hears of it, once, if nobody acknowledges it; the time runs from when the first could have been told."""
+        known = self._database.execute("SELECT acknowledged FROM incidents WHERE id = ?", (incident,)).fetchone()
+        if known["acknowledged"]:
+            return
+        for channel, rows in open_routes.items():
+            due = [at for row in rows if row["escalates"] and (at := self._due(row))]
+            severity = _worst(rows)
+            if not due or severity is None:
+                continue
+            planned = (incident, channel, MessageKind.ESCALATION)
+            if self._database.execute("SELECT 1 FROM outbox WHERE incident = ? AND channel = ? AND kind = ?", planned).fetchone():
+                self._database.execute(_RAISE, (severity, MessageKind.ESCALATION, incident, channel))
+            else:
+                first = min(row["member"] for row in rows)
+                self._queue((incident, channel), (MessageKind.ESCALATION, Manner.FIRST), severity, (first, None), min(due))
+
+    def _due(self, row: sqlite3.Row) -> datetime | None:
+        rule = self.config.rule.get(row["rule"])
+        if rule is None or rule.escalate is None:
+            return None
+        return rule.quiet_until(self.now, Severity(row["severity"])) + rule.escalate.after
+
+    def _queue(
+        self, whom: tuple[str, str], kind: tuple[MessageKind, Manner], severity: Severity, members: tuple[int, int | None], due: datetime
+    ) -> None:
+        """Write a message to be sent: the incident and the channel, what it is and in which manner, the first and last member."""
+        self._database.execute(_QUEUE, (*whom, *kind, severity, *members, stamp(due)))
+
+    def _rules(self, incident: str, channel: str, first: int, kind: str = MessageKind.RECOVERY) -> list[Rule]:
+        """The rules, as far as the config still has them, by which a channel hears of an incident; of a recovery by any of them."""
+        rows = self._database.execute(_RULES, (incident, channel, first)).fetchall()
+        fitting = [row for row in rows if kind == MessageKind.RECOVERY or (kind == MessageKind.ESCALATION) == bool(row["escalates"])]
+        if any(row["rule"] not in self.config.rule for row in fitting):
+            return []  # it is heard without a rule, or by one that is gone: nothing holds it
+        return [self.config.rule[row["rule"]] for row in fitting]
+
+
+def _worst(rows: Iterable[sqlite3.Row]) -> Severity | None:
+    return max((Severity(row["severity"]) for row in rows), key=lambda severity: severity.rank, default=None)
