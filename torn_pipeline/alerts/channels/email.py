@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import smtplib
 import ssl
 from contextlib import closing, contextmanager, suppress
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Email"]
 
+_log = logging.getLogger(__name__)
+
 _SUBJECT = 200  # characters
 _PERMANENT = 500  # a reply from here on says that trying again changes nothing
 
@@ -47,10 +50,10 @@ class Email:
         self._password = secret
 
     def send(self, message: Message) -> None:
-        """Hand it to the server for all recipients.
+        """Hand it to the server for all recipients. One that is refused is logged where others are not, as those have the mail.
 
         Raises:
-            ChannelRefused: the login or a recipient is refused, or the server has no STARTTLS. The other recipients have the mail.
+            ChannelRefused: the login or every recipient is refused, or the server has no STARTTLS.
             ChannelUnavailable: the server, or the way to it, is in trouble; nobody is known to have the mail.
         """
         try:
@@ -58,8 +61,7 @@ class Email:
         except OSError as error:  # as are all of smtplib's
             raise self._meaning(error) from None
         if refused:
-            told = f"sent the mail, but not to {self._answers(refused)}: check `to`"
-            raise ChannelRefused(self._sentence(told))
+            _log.error("%s", self._sentence(f"sent the mail, but not to {self._answers(refused)}: check `to`"))
 
     def _hand_over(self, mail: EmailMessage) -> _Answers:
         """What the server answered for those recipients that it refused."""
