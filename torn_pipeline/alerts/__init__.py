@@ -4,7 +4,8 @@ Here belongs what an incident is, when it begins and ends, the messages about it
 that something is wrong (``steps``, ``automation``). ``ops``, ``steps``, ``cli`` and ``automation`` may import it.
 """
 
+from torn_pipeline.alerts.alerts import Alerts, Incident, open_alerts
 from torn_pipeline.alerts.message import Message, MessageKind
 from torn_pipeline.alerts.observation import Kind, Observation, Severity
 
-__all__ = ["Kind", "Message", "MessageKind", "Observation", "Severity"]
+__all__ = ["Alerts", "Incident", "Kind", "Message", "MessageKind", "Observation", "Severity", "open_alerts"]
