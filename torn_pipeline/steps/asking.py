@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import closing
+from datetime import UTC, datetime
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
@@ -16,8 +17,11 @@ from torn_pipeline.torn.keys import KeyState, check_owners
 from torn_pipeline.torn.keys import key_states as states_of_keys
 from torn_pipeline.torn.ledger import Ledger, ledger_at
 from torn_pipeline.torn.quota import ADDRESS_LIMIT
+from torn_pipeline.torn.reads import rows_in_a_day
 
 if TYPE_CHECKING:
+    from datetime import timedelta
+
     from torn_pipeline.config import Endpoint, PipelineConfig
     from torn_pipeline.config.budget import Need, Seen
     from torn_pipeline.config.models import Defaults
@@ -25,10 +29,11 @@ if TYPE_CHECKING:
     from torn_pipeline.steps.context import Pipeline
     from torn_pipeline.warehouse import Warehouse
 
-__all__ = ["client_of", "key_states", "ledger_of", "owner_problems", "seen_calls", "seen_needs"]
+__all__ = ["client_of", "daily_rows", "key_states", "ledger_of", "owner_problems", "seen_calls", "seen_needs"]
 
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _ADDRESS_SHARE = 10
-_LAST_FETCHES = 10
+_LAST = 10  # fetches, or ticks of what is asked by id
 
 
 def ledger_of(settings: Settings) -> Ledger:
@@ -60,6 +65,17 @@ def key_states(pipeline: Pipeline, *, refresh: bool = False) -> list[KeyState]:
         return states_of_keys(ledger, keys)
 
 
+def daily_rows(pipeline: Pipeline) -> dict[tuple[str, str], int]:
+    """The rows that were read in the last 24 hours of what Torn counts by the day, by account and kind.
+
+    Raises:
+        ConfigError: the ledger cannot be used.
+        LedgerUnavailable: it cannot be used now.
+    """
+    with closing(ledger_of(pipeline.settings)) as ledger:
+        return rows_in_a_day(ledger)
+
+
 def owner_problems(settings: Settings, config: PipelineConfig) -> list[str]:
     """One sentence for each two accounts of one person, and for each account with keys of several, as far as that is known.
 
@@ -79,8 +95,11 @@ def owner_problems(settings: Settings, config: PipelineConfig) -> list[str]:
     return check_owners(accounts, owners)
 
 
-def seen_calls(warehouse: Warehouse) -> Seen:
-    """How many calls a fetch took, the mean of the last ten complete ones, by endpoint and account; those of a day long past aside.
+def seen_calls(warehouse: Warehouse, config: PipelineConfig) -> Seen:
+    """How many calls a tick took, by endpoint and account: the mean of the last ten complete fetches; those of a day long past aside.
+
+    Where an endpoint is asked by id, a tick is a fetch for each id that is due, or none: it is the mean of the last ten ticks,
+    up to the last fetch of anything. The first tick is none of them, as it asks for all there has ever been.
 
     Raises:
         PipelineError: the warehouse cannot be read.
@@ -89,13 +108,33 @@ def seen_calls(warehouse: Warehouse) -> Seen:
     if fetches.is_empty():
         return {}
     is_new = pl.col("window_to").is_null() | (pl.col("started") - pl.col("window_to") < pl.duration(days=1))
-    seen = (
-        fetches.filter(pl.col("complete") & is_new & (pl.col("pages") > 0))
-        .sort("started")
-        .group_by("endpoint", "account")
-        .agg(pages=pl.col("pages").tail(_LAST_FETCHES).sum(), fetches=pl.col("pages").tail(_LAST_FETCHES).len())
-    )
-    return {(row["endpoint"], row["account"]): Fraction(row["pages"], row["fetches"]) for row in seen.to_dicts()}
+    whole = fetches.filter(pl.col("complete") & is_new & (pl.col("pages") > 0)).sort("started")
+    periods = {endpoint.name: endpoint.frequency for endpoint in config.endpoints if endpoint.ids_from}
+    last = fetches["started"].max()
+    seen: dict[tuple[str, str], Fraction] = {}
+    for (endpoint, account), group in whole.group_by("endpoint", "account"):
+        if period := periods.get(str(endpoint)):
+            calls = _calls_a_tick(group, last, period)
+        else:
+            pages = group["pages"].tail(_LAST)
+            calls = Fraction(pages.sum(), len(pages))
+        if calls is not None:
+            seen[str(endpoint), str(account)] = calls
+    return seen
+
+
+def _calls_a_tick(fetches: pl.DataFrame, last: datetime, period: timedelta) -> Fraction | None:
+    """The mean of the last ticks but the first, from ``last`` backwards; ``None`` where there was only that one."""
+
+    def tick(moment: datetime) -> int:
+        return (moment - _EPOCH) // period
+
+    ticks = [tick(moment) for moment in fetches["started"]]
+    first = max(ticks[0] + 1, tick(last) - _LAST + 1)
+    if first > tick(last):
+        return None
+    pages = sum(pages for number, pages in zip(ticks, fetches["pages"], strict=True) if number >= first)
+    return Fraction(pages, tick(last) - first + 1)
 
 
 def seen_needs(pipeline: Pipeline) -> list[Need]:
@@ -104,7 +143,7 @@ def seen_needs(pipeline: Pipeline) -> list[Need]:
     Raises:
         PipelineError: the warehouse cannot be read.
     """
-    return needs(pipeline.config, seen_calls(pipeline.warehouse))
+    return needs(pipeline.config, seen_calls(pipeline.warehouse, pipeline.config))
 
 
 def _client(pipeline: Pipeline, account: str, how: Endpoint | Defaults, *, access: str = "") -> TornClient:

@@ -23,11 +23,14 @@ if TYPE_CHECKING:
 
     from torn_pipeline.torn.ledger import Database, Ledger
 
-__all__ = ["INFO_PATH", "Key", "KeyInfo", "KeyState", "Keyring", "check_owners", "key_states", "read_key_info"]
+__all__ = ["INFO_PATH", "USABLE", "Key", "KeyInfo", "KeyState", "Keyring", "check_owners", "key_states", "read_key_info"]
 
 _log = logging.getLogger(__name__)
 
 INFO_PATH = "/key/info"
+USABLE = "usable"
+"""The state of a key that can be used."""
+
 LEVELS = ("Public", "Minimal", "Limited", "Full")
 CUSTOM = "Custom"
 _ASK_AGAIN_SECONDS = 3600.0
@@ -316,7 +319,7 @@ def key_states(ledger: Ledger, accounts: Mapping[str, Sequence[str]]) -> list[Ke
                 level=one.info.level if one.info else "",
                 owner=one.info.owner if one.info else None,
                 faction=one.info.faction if one.info else None,
-                state=one.reason(now) or "usable",
+                state=one.reason(now) or USABLE,
                 calls=calls.get(key.id, 0),
                 info_at=datetime.fromtimestamp(one.info_at, UTC) if one.info else None,
             )

@@ -21,12 +21,14 @@ if TYPE_CHECKING:
 
     from torn_pipeline.torn.ledger import Ledger
 
-__all__ = ["DailyRows", "DayIsFull", "Reading", "kind_of", "rows_of"]
+__all__ = ["MOST_ROWS", "DailyRows", "DayIsFull", "Reading", "kind_of", "rows_in_a_day", "rows_of"]
 
 _log = logging.getLogger(__name__)
 
+MOST_ROWS = 50_000
+"""The rows of one kind that Torn gives one user in 24 hours."""
+
 _DAY = 86_400.0
-_MOST_ROWS = 50_000
 _PAGE = 100
 _LONGEST_WAIT = 600.0
 _KINDS = {"news": "news", "events": "events", "newevents": "events", "log": "log", "personalstats": "personalstats"}
@@ -51,7 +53,7 @@ class DailyRows:
     waits when that takes ten minutes at most. Times are of a clock that is set to the day, as that outlasts a restart.
     """
 
-    def __init__(self, ledger: Ledger, limit: int = _MOST_ROWS) -> None:
+    def __init__(self, ledger: Ledger, limit: int = MOST_ROWS) -> None:
         self.limit = limit
         self._ledger = ledger
 
@@ -93,6 +95,19 @@ class DailyRows:
                 raise DayIsFull(message, wait=wait)
             _log.info("%s: waiting %.0f s", what, wait)
             time.sleep(wait + 1)
+
+
+def rows_in_a_day(ledger: Ledger) -> dict[tuple[str, str], int]:
+    """The rows that were read in the last 24 hours, by account and kind.
+
+    Raises:
+        ConfigError: the ledger cannot be used.
+        LedgerUnavailable: it cannot be used now.
+    """
+    with ledger.connection() as database:
+        since = database.time() - _DAY
+        read = database.execute("SELECT account, kind, sum(rows) FROM reads WHERE at > ? GROUP BY account, kind", (since,)).fetchall()
+    return {(account, kind): int(rows) for account, kind, rows in read}
 
 
 def kind_of(url: str) -> str:

@@ -1,0 +1,147 @@
+"""What can be seen to be wrong without Dagster: the disk, the keys, the budget, and data that is no longer fresh."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from torn_pipeline.alerts import Kind, Observation, Severity
+from torn_pipeline.config.budget import calls_a_minute
+from torn_pipeline.ops.disk import LEAST_FREE, free_bytes
+from torn_pipeline.quality.freshness import freshness
+from torn_pipeline.steps.asking import daily_rows, key_states, seen_calls
+from torn_pipeline.steps.states import states
+from torn_pipeline.torn.keys import USABLE
+from torn_pipeline.torn.reads import MOST_ROWS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from datetime import datetime
+
+    from torn_pipeline.config import Endpoint
+    from torn_pipeline.steps.context import Pipeline
+    from torn_pipeline.steps.states import EndpointState
+
+__all__ = ["DAEMON", "owners_of", "service_observation", "watch_machine", "watch_tables"]
+
+DAEMON = "daemon"
+"""The process of Dagster's that starts everything else."""
+
+_NEARLY = 0.9  # of a limit: what is above it is nearly spent
+_OPS = ("team:ops",)
+_LONGEST_WITHOUT = timedelta(hours=1)
+_WHILE_STALE = timedelta(minutes=5)
+
+
+def owners_of(endpoint: Endpoint) -> tuple[str, ...]:
+    """Whose the tables of an endpoint are: the team of its section of the API."""
+    return (f"team:{endpoint.path.split('/')[1]}",)
+
+
+def service_observation(name: str, problem: str, now: datetime) -> Observation:
+    """Whether a process of Dagster's works; ``problem`` is what is wrong with it, empty when nothing is."""
+    return Observation(
+        kind=Kind.DAEMON_GONE,
+        subject=name,
+        ok=not problem,
+        at=now,
+        severity=Severity.CRITICAL,
+        title=f"the {name} {'is gone' if problem else 'works'}",
+        text=problem,
+        owners=_OPS,
+    )
+
+
+def watch_machine(pipeline: Pipeline, now: datetime) -> Iterator[Observation]:
+    """The disks, what is known of the keys, and the rows that Torn gives one user in a day; nothing of it costs a call or a query.
+
+    Raises:
+        PipelineError: what is known of the keys cannot be read.
+    """
+    yield from _disks(pipeline, now)
+    for state in key_states(pipeline):
+        ok = state.state == USABLE
+        yield Observation(
+            kind=Kind.KEY_DONE,
+            subject=f"{state.account}|{state.place}",
+            ok=ok,
+            at=now,
+            severity=Severity.ERROR,
+            title=f"{state.place} of account {state.account} {'can be used' if ok else 'cannot be used'}",
+            text="" if ok else f"{state.state}; put another key into its variable, `torn-pipeline keys` shows all of them",
+            assets=("ops/keys",),
+            owners=_OPS,
+            cause=f"the key of {state.account}",
+        )
+    for (account, kind), rows in daily_rows(pipeline).items():
+        what = f"rows of {kind} that Torn gives account {account} in 24 hours ({rows:,} of {MOST_ROWS:,})"
+        yield _budget(f"{account}|{kind}", now, rows / MOST_ROWS, what)
+
+
+def watch_tables(pipeline: Pipeline, now: datetime) -> tuple[list[Observation], datetime]:
+    """Whether every enabled endpoint is fresh for each of its accounts, and whether the calls that the schedules need are there.
+
+    Asks the warehouse, so it comes with the moment before which it need not be asked again: when the first of them will be too old,
+    an hour at most; five minutes while one is. What was never fetched is left out: it is new, or its runs fail, which is told by these.
+
+    Raises:
+        PipelineError: the warehouse cannot be read.
+    """
+    endpoints = {endpoint.name: endpoint for endpoint in pipeline.config.endpoints if endpoint.enabled}
+    found, again = [], now + _LONGEST_WITHOUT
+    for state in states(pipeline, now):
+        if state.endpoint in endpoints and state.fetched_at is not None:
+            observation, until = _freshness(endpoints[state.endpoint], state, now)
+            found.append(observation)
+            again = min(again, until if observation.ok else now + _WHILE_STALE)
+    limit = pipeline.config.defaults.rate_limit
+    for account, calls in calls_a_minute(pipeline.config, seen_calls(pipeline.warehouse)).items():
+        what = f"calls a minute that account {account} may make, for the schedules alone ({calls:.3g} of {limit})"
+        found.append(_budget(f"{account}|calls", now, calls / limit, what))
+    return found, again
+
+
+def _disks(pipeline: Pipeline, now: datetime) -> Iterator[Observation]:
+    for place, free in free_bytes(pipeline.settings.data_dir, pipeline.landing.root).items():
+        yield Observation(
+            kind=Kind.DISK_LOW,
+            subject=str(place),
+            ok=free >= LEAST_FREE,
+            at=now,
+            severity=Severity.CRITICAL,
+            title=f"the disk of {place} has {free / 10**6:,.0f} MB left",
+            text="" if free >= LEAST_FREE else "make room, or move TORN_DATA_DIR; `torn-pipeline prune --dry-run` shows what may go",
+            owners=_OPS,
+            cause="the disk",
+        )
+
+
+def _freshness(endpoint: Endpoint, state: EndpointState, now: datetime) -> tuple[Observation, datetime]:
+    """Whether an endpoint is fresh, and until when it is."""
+    found = freshness(state, endpoint.frequency, now)
+    observation = Observation(
+        kind=Kind.STALE,
+        subject=f"{state.endpoint}|{state.account}",
+        ok=found.ok,
+        at=now,
+        severity=Severity.ERROR,
+        title=f"{state.endpoint} for {state.account} is {'fresh' if found.ok else 'no longer fresh'}",
+        text="" if found.ok else f"its last complete fetch began {state.fetched_at:%Y-%m-%d %H:%M} UTC; see its runs in the UI",
+        assets=(f"torn/{endpoint.table}",),
+        owners=owners_of(endpoint),
+    )
+    return observation, (state.fetched_at or now) + found.allowed
+
+
+def _budget(subject: str, now: datetime, share: float, what: str) -> Observation:
+    ok = share < _NEARLY
+    return Observation(
+        kind=Kind.BUDGET_LOW,
+        subject=subject,
+        ok=ok,
+        at=now,
+        severity=Severity.WARNING,
+        title=f"{share:.0%} of the {what} are used",
+        text="" if ok else "choose longer periods; `torn-pipeline plan` shows the budget",
+        owners=_OPS,
+    )
