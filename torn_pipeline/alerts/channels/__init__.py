@@ -8,13 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
-from torn_pipeline.alerts.channels.discord import Discord
-from torn_pipeline.alerts.channels.email import Email
-from torn_pipeline.alerts.channels.file import File
-from torn_pipeline.alerts.channels.pagerduty import PagerDuty
-from torn_pipeline.alerts.channels.slack import Slack
-from torn_pipeline.alerts.channels.webhook import Webhook
-from torn_pipeline.config.channels import DiscordChannel, EmailChannel, FileChannel, PagerDutyChannel, SlackChannel
+from torn_pipeline.config.channels import DiscordChannel, EmailChannel, FileChannel, PagerDutyChannel, SlackChannel, WebhookChannel
 from torn_pipeline.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -56,12 +50,33 @@ def open_channel(channel: Channel, secret: str | None, *, data_dir: Path) -> Sen
     if channel.secret_variable and not given:
         message = f"channel {channel.name} ({channel.kind}) has no secret: set {channel.secret_variable}"
         raise ConfigError(message)
-    if isinstance(channel, DiscordChannel):
-        return Discord(channel, given)
-    if isinstance(channel, SlackChannel):
-        return Slack(channel, given)
-    if isinstance(channel, EmailChannel):
-        return Email(channel, given)
-    if isinstance(channel, PagerDutyChannel):
-        return PagerDuty(channel, given)
-    return File(channel, data_dir) if isinstance(channel, FileChannel) else Webhook(channel, given)
+    return _sender(channel, given, data_dir)
+
+
+def _sender(channel: Channel, secret: str, data_dir: Path) -> Sender:
+    """Imports what this channel alone needs: most have one or two, and each brings libraries of its own."""
+    match channel:
+        case DiscordChannel():
+            from torn_pipeline.alerts.channels.discord import Discord  # noqa: PLC0415 - see above, and so the others
+
+            return Discord(channel, secret)
+        case SlackChannel():
+            from torn_pipeline.alerts.channels.slack import Slack  # noqa: PLC0415
+
+            return Slack(channel, secret)
+        case EmailChannel():
+            from torn_pipeline.alerts.channels.email import Email  # noqa: PLC0415
+
+            return Email(channel, secret)
+        case PagerDutyChannel():
+            from torn_pipeline.alerts.channels.pagerduty import PagerDuty  # noqa: PLC0415
+
+            return PagerDuty(channel, secret)
+        case WebhookChannel():
+            from torn_pipeline.alerts.channels.webhook import Webhook  # noqa: PLC0415
+
+            return Webhook(channel, secret)
+        case FileChannel():
+            from torn_pipeline.alerts.channels.file import File  # noqa: PLC0415
+
+            return File(channel, data_dir)
