@@ -43,44 +43,7 @@ DUCKDB = "1.5.5"
 EXTENSIONS = ("ducklake", "icu", "spatial")
 PACKAGES = Path(__file__).with_name("emulator.txt")
 """Every package of the environment with its version."""
-SERVER = """
-import os, shutil, sys, threading
-sys.modules["pandas"] = None
-from local_bigquery import cli
-from local_bigquery.engine import database
-from local_bigquery.jobs import runner
-connect, settings, submit, one = database.duckdb.connect, database.settings, runner.submit, threading.Lock()
-def one_at_a_time(*given):
-    with one:
-        return submit(*given)
-runner.submit = one_at_a_time
-class Memory:
-    def mkdir(self, **options): pass
-    def glob(self, pattern): return ()
-    def __truediv__(self, name): return ":memory:"
-class Settings:
-    data_dir = Memory()
-    def __getattr__(self, name): return getattr(settings, name)
-def attach(con, project):
-    con.execute(f"ATTACH IF NOT EXISTS ':memory:' AS {database.quote(project)}")
-    database._attached.add(project)
-database.duckdb.connect = lambda *given, **options: connect(*given, **{**options, "config": {**options.get("config", {}), "threads": 1}})
-database.settings, database._attach, database.projects = Settings(), attach, lambda: sorted(database._attached)
-def end():
-    sys.stdin.read()
-    shutil.rmtree(os.getcwd(), ignore_errors=True)
-    os._exit(0)
-threading.Thread(target=end, daemon=True).start()
-cli.main()
-"""
-"""The server, with its projects as DuckDB's own databases in memory instead of DuckLakes on disk: half the time of a load.
-
-One thread for its DuckDB: for tables of a few rows a second one costs a third more and gains nothing. Without pandas DuckDB
-looks for it in each statement. Two jobs of one id at the same instant would be an internal error, where BigQuery answers 409
-to the second (https://cloud.google.com/bigquery/docs/running-jobs#generate-jobid): jobs are begun one at a time.
-
-It ends, and takes its folder with it, when its stdin does: so also when the tests are killed.
-"""
+SERVER = Path(__file__).with_name("bigquery_server.py")
 STARTS = 60.0  # seconds
 
 
@@ -94,8 +57,8 @@ def emulator() -> str:
     memory = Path("/dev/shm")  # noqa: S108 - half the time of a statement is a disk's; only where there is none of it
     folder = Path(tempfile.mkdtemp(prefix="torn-bigquery-", dir=memory if os.access(memory, os.W_OK) else None))
     port, other = _free_port(), _free_port()
-    command = [str(environment / "bin" / "python"), "-c", SERVER, "--host", "127.0.0.1", "--port", str(port), "--grpc-port", str(other)]
-    command += ["--data-dir", str(folder / "data"), "--project", PROJECT]
+    command = [str(environment / "bin" / "python"), "-P", str(SERVER), "--host", "127.0.0.1", "--port", str(port)]
+    command += ["--grpc-port", str(other), "--data-dir", str(folder / "data"), "--project", PROJECT]
     own = {"PATH": os.environ["PATH"], "HOME": str(environment / "home")}
     with (folder / "log").open("wb") as log:
         server = subprocess.Popen(command, env=own, cwd=folder, stdin=subprocess.PIPE, stdout=log, stderr=log)  # noqa: S603 - ours
