@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from torn_pipeline.config import load_config
 from torn_pipeline.config.alerts import load_alerts
-from torn_pipeline.config.budget import budget_problems, calls_a_minute
+from torn_pipeline.config.budget import budget_problems, calls_a_minute, unknown_ids
 from torn_pipeline.errors import ConfigError, PipelineError
 from torn_pipeline.landing import landing_from_url
 from torn_pipeline.ops.disk import LEAST_FREE, free_bytes, nearest
@@ -133,6 +133,9 @@ def _check_keys(config: PipelineConfig, settings: Settings, report: Report) -> N
         strangers = [f"{config.where('accounts')}: accounts: {problem}" for problem in owner_problems(settings, config)]
     except ConfigError as error:
         strangers = [str(error)]
+    except PipelineError as error:
+        report.surroundings.append(str(error))
+        return
     report.config += strangers
     if not missing and not strangers:
         report.good.append(f"keys: ok, there is one for {', '.join(used) or 'no account, as none is used'}")
@@ -158,7 +161,7 @@ def _check_alerts(settings: Settings, report: Report) -> None:
 def _check_budget(config: PipelineConfig, warehouse: Warehouse | None, report: Report) -> None:
     """The calls that the schedules need, by the fetches that the warehouse has seen."""
     try:
-        seen = seen_calls(warehouse) if warehouse else {}
+        seen = seen_calls(warehouse, config) if warehouse else {}
     except PipelineError as error:
         report.surroundings.append(str(error))
         seen = {}
@@ -166,7 +169,9 @@ def _check_budget(config: PipelineConfig, warehouse: Warehouse | None, report: R
     report.config += problems
     if not problems:
         needed = ", ".join(f"{account} {calls:.3g}" for account, calls in calls_a_minute(config, seen).items())
-        report.good.append(f"request budget: ok, calls a minute of {config.defaults.rate_limit}: {needed}")
+        unknown = ", ".join(unknown_ids(config, seen))
+        rest = f"; how many ids a tick asks for is not known yet of {unknown}" if unknown else ""
+        report.good.append(f"request budget: ok, calls a minute of {config.defaults.rate_limit}: {needed}{rest}")
 
 
 def _check_warehouse(settings: Settings, report: Report) -> Warehouse | None:

@@ -9,6 +9,7 @@ import click
 from torn_pipeline.cli.history import DAY, estimate, missing_of
 from torn_pipeline.cli.options import Command
 from torn_pipeline.cli.selection import chosen_plans
+from torn_pipeline.config.budget import needs, unknown_ids
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -25,16 +26,20 @@ __all__ = ["plan"]
 @click.option("--until", type=DAY, metavar="DATE", help="The last day of that (UTC); today when left out.")
 @click.pass_obj
 def plan(session: Session, *, since: datetime | None, until: datetime | None) -> int:
-    """Show by account and endpoint what the schedules need: calls a fetch, calls a minute, share of rate_limit.
+    """Show by account and endpoint what the schedules need: calls a tick, calls a minute, share of rate_limit.
 
-    Calls a fetch are the mean of the last ten complete fetches; where there was none yet, one is assumed.
+    Calls a tick are the mean of the last ten complete fetches, and where an endpoint is asked by id that of the last ten ticks;
+    where there was none yet, one is assumed.
     """
     from torn_pipeline.steps import open_pipeline
-    from torn_pipeline.steps.asking import seen_needs
+    from torn_pipeline.steps.asking import seen_calls
 
     pipeline = open_pipeline(session.settings())
-    head = ("account", "endpoint", "frequency", "calls a fetch", "known", "calls a minute", "share")
-    session.table(head, list(_rows(seen_needs(pipeline), pipeline.config.defaults.rate_limit)))
+    config, seen = pipeline.config, seen_calls(pipeline.warehouse, pipeline.config)
+    head = ("account", "endpoint", "frequency", "calls a tick", "known", "calls a minute", "share")
+    session.table(head, list(_rows(needs(config, seen), config.defaults.rate_limit)))
+    for name in unknown_ids(config, seen):
+        session.say(f"how many ids {name} asks for is known after its second tick; until then one call a tick is assumed")
     if since is not None:
         plans = [one for one in chosen_plans(pipeline, ()) if one.is_windowed]
         for one, account, spans in missing_of(pipeline, plans, None, since, until):
@@ -42,11 +47,11 @@ def plan(session: Session, *, since: datetime | None, until: datetime | None) ->
     return 0
 
 
-def _rows(needs: Sequence[Need], limit: int) -> Iterator[tuple[object, ...]]:
+def _rows(found: Sequence[Need], limit: int) -> Iterator[tuple[object, ...]]:
     """A row for each endpoint of an account, and one for their sum."""
-    for account in dict.fromkeys(need.account for need in needs):
+    for account in dict.fromkeys(need.account for need in found):
         total = 0.0
-        for need in needs:
+        for need in found:
             if need.account == account:
                 calls = float(need.calls_a_minute())
                 total += calls

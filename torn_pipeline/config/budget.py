@@ -1,6 +1,6 @@
 """The calls that the schedules need, held against what an account may make.
 
-A fetch counts as the calls that its last ones took, where somebody knows, else as one call, the least it needs.
+A tick counts as the calls that the last ones took, where somebody knows, else as one call, the least it needs.
 Only the average counts: all periods are counted from midnight, so many endpoints ask in the same minute, but the
 client then waits for its turn, and what fits on average has always been worked off before it could pile up.
 """
@@ -20,21 +20,21 @@ if TYPE_CHECKING:
 
     from torn_pipeline.config.models import PipelineConfig
 
-__all__ = ["Need", "Seen", "budget_problems", "calls_a_minute", "needs"]
+__all__ = ["Need", "Seen", "budget_problems", "calls_a_minute", "needs", "unknown_ids"]
 
 ADDRESS_LIMIT = 1000  # calls a minute that Torn answers to one address
 MINUTE = timedelta(minutes=1)
 NAMED = 3  # endpoints that a message names
 
 Seen = Mapping[tuple[str, str], Fraction]
-"""How many calls a fetch takes, by endpoint and account, as far as that is known."""
+"""How many calls a tick takes, by endpoint and account, as far as that is known."""
 
 NOTHING_SEEN: Seen = {}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Need:
-    """What one endpoint needs of one account: ``calls`` a fetch, as seen, or assumed where ``is_seen`` is false."""
+    """What one endpoint needs of one account: ``calls`` a tick, as seen, or assumed where ``is_seen`` is false."""
 
     endpoint: str
     account: str
@@ -66,6 +66,12 @@ def needs(config: PipelineConfig, seen: Seen = NOTHING_SEEN) -> list[Need]:
         for endpoint in config.endpoints
         if endpoint.enabled and account.name in endpoint.accounts
     ]
+
+
+def unknown_ids(config: PipelineConfig, seen: Seen = NOTHING_SEEN) -> list[str]:
+    """The enabled endpoints by id of which nobody knows yet how many ids a tick asks for."""
+    by_id = {endpoint.name for endpoint in config.endpoints if endpoint.ids_from}
+    return list(dict.fromkeys(need.endpoint for need in needs(config, seen) if need.endpoint in by_id and not need.is_seen))
 
 
 def calls_a_minute(config: PipelineConfig, seen: Seen = NOTHING_SEEN) -> dict[str, float]:

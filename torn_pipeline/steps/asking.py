@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 import polars as pl
 from stamina.instrumentation import set_on_retry_hooks
 
-from torn_pipeline.config.budget import needs
 from torn_pipeline.settings import Settings
 from torn_pipeline.torn import Quota, TornClient
 from torn_pipeline.torn.keys import KeyState, check_owners
@@ -23,13 +22,13 @@ if TYPE_CHECKING:
     from datetime import timedelta
 
     from torn_pipeline.config import Endpoint, PipelineConfig
-    from torn_pipeline.config.budget import Need, Seen
+    from torn_pipeline.config.budget import Seen
     from torn_pipeline.config.models import Defaults
     from torn_pipeline.plan import EndpointPlan
     from torn_pipeline.steps.context import Pipeline
     from torn_pipeline.warehouse import Warehouse
 
-__all__ = ["client_of", "daily_rows", "key_states", "ledger_of", "owner_problems", "seen_calls", "seen_needs"]
+__all__ = ["client_of", "daily_rows", "key_states", "ledger_of", "owner_problems", "seen_calls"]
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _ADDRESS_SHARE = 10
@@ -110,14 +109,14 @@ def seen_calls(warehouse: Warehouse, config: PipelineConfig) -> Seen:
     is_new = pl.col("window_to").is_null() | (pl.col("started") - pl.col("window_to") < pl.duration(days=1))
     whole = fetches.filter(pl.col("complete") & is_new & (pl.col("pages") > 0)).sort("started")
     periods = {endpoint.name: endpoint.frequency for endpoint in config.endpoints if endpoint.ids_from}
-    last = fetches["started"].max()
+    last: datetime = fetches["started"].sort()[-1]
     seen: dict[tuple[str, str], Fraction] = {}
     for (endpoint, account), group in whole.group_by("endpoint", "account"):
         if period := periods.get(str(endpoint)):
             calls = _calls_a_tick(group, last, period)
         else:
             pages = group["pages"].tail(_LAST)
-            calls = Fraction(pages.sum(), len(pages))
+            calls = Fraction(sum(pages), len(pages))
         if calls is not None:
             seen[str(endpoint), str(account)] = calls
     return seen
@@ -135,15 +134,6 @@ def _calls_a_tick(fetches: pl.DataFrame, last: datetime, period: timedelta) -> F
         return None
     pages = sum(pages for number, pages in zip(ticks, fetches["pages"], strict=True) if number >= first)
     return Fraction(pages, tick(last) - first + 1)
-
-
-def seen_needs(pipeline: Pipeline) -> list[Need]:
-    """What each enabled endpoint needs of each of its accounts, by the fetches that the warehouse has seen.
-
-    Raises:
-        PipelineError: the warehouse cannot be read.
-    """
-    return needs(pipeline.config, seen_calls(pipeline.warehouse, pipeline.config))
 
 
 def _client(pipeline: Pipeline, account: str, how: Endpoint | Defaults, *, access: str = "") -> TornClient:

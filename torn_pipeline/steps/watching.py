@@ -95,7 +95,7 @@ def watch_tables(pipeline: Pipeline, now: datetime) -> tuple[list[Observation], 
             found.append(observation)
             again = min(again, until if observation.ok else now + _WHILE_STALE)
     limit = pipeline.config.defaults.rate_limit
-    for account, calls in calls_a_minute(pipeline.config, seen_calls(pipeline.warehouse)).items():
+    for account, calls in calls_a_minute(pipeline.config, seen_calls(pipeline.warehouse, pipeline.config)).items():
         what = f"calls a minute that account {account} may make, for the schedules alone ({calls:.3g} of {limit})"
         found.append(_budget(f"{account}|calls", now, calls / limit, what))
     return found, again
