@@ -15,6 +15,7 @@ import dagster as dg
 from torn_pipeline.assets import partition_key
 from torn_pipeline.config.durations import format_duration
 from torn_pipeline.config.ticks import CatchUp, decide
+from torn_pipeline.resources import CAUGHT_UP, TICK, WORK
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -24,16 +25,7 @@ if TYPE_CHECKING:
     from torn_pipeline.config.ticks import Decision
     from torn_pipeline.plan import EndpointPlan
 
-__all__ = ["CAUGHT_UP", "TICK", "WORK", "endpoint_trigger"]
-
-TICK = "torn/tick"
-"""The tag with the tick that a run is for, an ISO 8601 moment."""
-
-WORK = "torn/work"
-"""The tag with the endpoint and the account that a run is for, such as ``faction_crimes|default``."""
-
-CAUGHT_UP = "torn/caught_up"
-"""The tag of a run whose tick was missed and is made up for."""
+__all__ = ["endpoint_trigger"]
 
 _SECONDS = 30  # between two looks of a sensor
 _RUN_RETRIES = "1"  # of a scheduled run, after the client's own retries: the next tick is never far

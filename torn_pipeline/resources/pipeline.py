@@ -10,6 +10,8 @@ from pydantic import Field
 
 from torn_pipeline.correlation import bound
 from torn_pipeline.errors import PipelineError, Transient
+from torn_pipeline.ops.process import end_first
+from torn_pipeline.resources.tags import WORK, rank_of
 from torn_pipeline.settings import Settings
 
 if TYPE_CHECKING:
@@ -18,9 +20,6 @@ if TYPE_CHECKING:
     from torn_pipeline.steps import Pipeline
 
 __all__ = ["PipelineResource", "pipeline_resource", "told_to_dagster"]
-
-_RANKS = {"dagster/backfill": "BACKFILL", "dagster/schedule_name": "SCHEDULED", "dagster/sensor_name": "SCHEDULED"}
-"""What the tags that Dagster gives to runs say of how urgent they are, the strongest first."""
 
 
 class PipelineResource(dg.ConfigurableResource):  # type: ignore[type-arg]  # it is what ops are given, and has no other value
@@ -45,13 +44,17 @@ class PipelineResource(dg.ConfigurableResource):  # type: ignore[type-arg]  # it
     def open(self, tags: Mapping[str, str] | None = None) -> Pipeline:
         """The pipeline itself, for a run with these tags: they tell a person's click from a schedule and both from a backfill.
 
+        A run for a tick has a process of its own, which is the first to go where memory runs out.
+
         Raises:
             ConfigError: when the environment or the config is wrong.
         """
         from torn_pipeline.steps import Rank, open_pipeline
 
-        found = [name for tag, name in _RANKS.items() if tag in (tags or {})]
-        return open_pipeline(self.settings(), self.overrides, rank=Rank[found[0]] if found else Rank.INTERACTIVE)
+        known = tags or {}
+        if WORK in known:
+            end_first()
+        return open_pipeline(self.settings(), self.overrides, rank=Rank[rank_of(known)])
 
 
 def pipeline_resource(settings: Settings | None, overrides: Sequence[str] = ()) -> PipelineResource:

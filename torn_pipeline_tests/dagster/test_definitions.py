@@ -11,6 +11,7 @@ import dagster as dg
 import pytest
 import yaml
 
+from torn_pipeline.automation.queue import RankedRunCoordinator
 from torn_pipeline.definitions import build_defs, defs
 from torn_pipeline.errors import ConfigError
 from torn_pipeline.settings import Settings
@@ -115,6 +116,7 @@ def test_dagster_accepts_the_instances_settings(tmp_path: Path) -> None:
         assert instance.run_retries_enabled
         assert instance.run_retries_max_retries == 0
         assert instance.run_monitoring_enabled
+        assert isinstance(instance.run_coordinator, RankedRunCoordinator)
         assert not instance.telemetry_enabled
         assert not instance.nux_enabled
 
