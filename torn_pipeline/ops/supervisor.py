@@ -50,8 +50,9 @@ class _Watched:
 
 
 class Supervisor:
-    """Starts services in their order and keeps them up, until it is told to stop; then ends them, the last started first.
+    """Starts services and keeps them up, until it is told to stop; then ends them in turn, the last first.
 
+    The first is what the others need: these are not started before it is well.
     One that ends is started again after 1 s, then 2, 4 and so on up to 60 s, until it has stayed up for a minute.
     ``tell`` hears of each change: a service's name, and what is wrong with it, empty when it is well again. What they write goes
     to ``log``, or to where this process writes.
@@ -74,7 +75,9 @@ class Supervisor:
         """Keep all of them up until ``stop`` is set."""
         try:
             while not stop.is_set():
-                for watched in self._watched:
+                first, *others = self._watched
+                self._look_after(first, time.monotonic())
+                for watched in others if first.well else ():
                     self._look_after(watched, time.monotonic())
                 stop.wait(_POLL_SECONDS)
         finally:

@@ -103,6 +103,16 @@ def test_what_gives_no_sign_of_life_is_started_again(tmp_path: Path) -> None:
         until(lambda: not is_alive(first))
 
 
+def test_nothing_is_started_before_what_it_needs_is_well(tmp_path: Path) -> None:
+    ready = threading.Event()
+    first = Service(name="one", command=sleeper("one", tmp_path).command, is_well=ready.is_set)
+    with running(first, sleeper("two", tmp_path)):
+        process_of("one", tmp_path)
+        assert not (tmp_path / "two").exists()
+        ready.set()
+        process_of("two", tmp_path)
+
+
 def test_what_they_write_goes_to_the_log(tmp_path: Path) -> None:
     log = tmp_path / "log"
     with running(sleeper("one", tmp_path), log=log):
