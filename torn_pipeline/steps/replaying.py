@@ -5,9 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from torn_pipeline.errors import TooManyClosed, TooManyQuarantined
+from torn_pipeline.config import StorageMode
+from torn_pipeline.errors import TooManyClosed, TooManyQuarantined, UsageError
 from torn_pipeline.steps.loading import check_mode, load, load_of, tell_loaded, too_many
 from torn_pipeline.steps.preparing import validate
+from torn_pipeline.steps.windows import loaded_fetches
 from torn_pipeline.warehouse import Load, Receipt
 
 if TYPE_CHECKING:
@@ -15,6 +17,7 @@ if TYPE_CHECKING:
     from datetime import date, datetime
 
     from torn_pipeline.landing import Fetch
+    from torn_pipeline.plan import EndpointPlan
     from torn_pipeline.steps.context import Pipeline, Tell
 
 __all__ = ["Outcome", "landed_fetches", "load_together", "rebuild", "replay"]
@@ -82,8 +85,11 @@ def rebuild(pipeline: Pipeline, endpoints: Sequence[str], *, run_id: str = "", t
     is not loaded, nor is a snapshot without too many rows, unless it was loaded before. ``tell`` hears of each fetch before it is loaded.
 
     Raises:
+        UsageError: when fetches are gone from the landing whose rows would be lost.
         PipelineError: as :func:`validate` and :func:`load`; then the tables are as they were.
     """
+    for endpoint in endpoints:
+        _refuse_to_lose(pipeline, pipeline.plan(endpoint))
     together = _Together(pipeline, run_id, loaded=_loaded_before(pipeline))
     loads = together.loads(landed_fetches(pipeline, endpoints), tell)
     emptied = {endpoint: pipeline.plan(endpoint).all_tables for endpoint in endpoints}
@@ -126,6 +132,26 @@ class _Together:
             if isinstance(outcome, Receipt):
                 tell_loaded(fetched, outcome, self.run_id)
         return [*done, *((work.fetch, error) for work, error in self.refused)]
+
+
+def _refuse_to_lose(pipeline: Pipeline, plan: EndpointPlan) -> None:
+    """Refuse to empty tables that hold rows of fetches which are gone from the landing.
+
+    Where each fetch replaces the one before, and where retention keeps one for every time or id, no row is lost.
+
+    Raises:
+        UsageError: naming how many are gone.
+    """
+    mode, name = pipeline.warehouse.recorded_mode(plan.root.name), plan.endpoint.name
+    if mode in {None, StorageMode.REPLACE} or (mode is StorageMode.UPSERT and plan.has_many_fetches):
+        return
+    loaded = {row["_fetch_id"] for account in plan.endpoint.accounts for row in loaded_fetches(pipeline, plan, account) if row["complete"]}
+    if gone := sorted(loaded - {fetched.fetch_id for fetched in pipeline.landing.fetches(name)}):
+        message = (
+            f"{name}: {len(gone)} fetches that its tables were loaded from are gone from the landing {pipeline.landing.label}, the first "
+            f"is {gone[0]}: a rebuild would lose their rows; restore them from a backup, or give the endpoint another table with `table:`"
+        )
+        raise UsageError(message)
 
 
 def _loaded_before(pipeline: Pipeline) -> set[str]:
