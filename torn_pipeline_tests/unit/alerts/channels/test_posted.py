@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import socket
 import threading
@@ -324,6 +325,44 @@ def test_half_an_answer_is_trouble(said: bytes, tmp_path: Path) -> None:
         sender = opened("webhook", f"http://127.0.0.1:{listening.getsockname()[1]}{PATH}", tmp_path)
         assert told(sender, ChannelUnavailable).startswith("channel leaders (webhook) ")
         serving.join()
+
+
+def test_an_answer_that_never_ends_is_not_read_to_its_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(posting, "TIMEOUT", 0.2)
+    over = threading.Event()
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+
+        def serve() -> None:
+            connection, _ = listening.accept()
+            with connection, contextlib.suppress(OSError):
+                connection.recv(65536)
+                connection.sendall(b"HTTP/1.1 500 Broken\r\nContent-Length: 100000\r\n\r\n")
+                while not over.wait(0.02):
+                    connection.sendall(b"x")
+
+        serving = threading.Thread(target=serve)
+        serving.start()
+        sender = opened("webhook", f"http://127.0.0.1:{listening.getsockname()[1]}{PATH}", tmp_path)
+        assert told(sender, ChannelUnavailable).startswith("channel leaders (webhook) answered with status 500, 'xx")
+        assert not over.is_set()
+        over.set()
+        serving.join()
+
+
+def test_neither_a_proxy_nor_a_netrc_comes_in_between(
+    sender_of: Callable[[str], Sender], httpserver: HTTPServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    netrc = tmp_path / "netrc"
+    netrc.write_text("default login torn password hush", encoding="utf-8")
+    netrc.chmod(0o600)
+    monkeypatch.setenv("NETRC", str(netrc))
+    for name in ("http_proxy", "HTTP_PROXY", "all_proxy"):
+        monkeypatch.setenv(name, "http://127.0.0.1:1")
+    monkeypatch.setenv("no_proxy", "")
+    httpserver.expect_request(PATH).respond_with_data("ok")
+    sender_of("slack").send(message())
+    [(request, _)] = httpserver.log
+    assert "Authorization" not in request.headers
 
 
 @every_kind

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import unicodedata
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from torn_pipeline.alerts.channels.texts import clipped, fitted, lines_of, one_line
+from torn_pipeline_tests.exhaustive import examples
 from torn_pipeline_tests.unit.alerts.channels.messages import message
 
 ANY = st.text(st.characters(exclude_categories=()))  # halves of characters too
@@ -21,6 +22,7 @@ def length(text: str) -> int:
     return len(text.encode("utf-16-le")) // 2
 
 
+@settings(max_examples=examples(100), deadline=None, derandomize=True)
 @given(ANY)
 def test_a_line_is_one_line_that_can_be_written(text: str) -> None:
     line = one_line(text)
@@ -30,6 +32,7 @@ def test_a_line_is_one_line_that_can_be_written(text: str) -> None:
     assert one_line(line) == line
 
 
+@settings(max_examples=examples(100), deadline=None, derandomize=True)
 @given(st.lists(ANY), ANY)
 def test_no_line_is_empty_and_no_word_gets_lost(lines: list[str], word: str) -> None:
     found = lines_of(message("title", *lines, f"a\n\n{word}\r\nb"))
@@ -37,6 +40,7 @@ def test_no_line_is_empty_and_no_word_gets_lost(lines: list[str], word: str) -> 
     assert " ".join(one_line("\n".join([*lines, "a", word, "b"])).split()) == " ".join(found)
 
 
+@settings(max_examples=examples(100), deadline=None, derandomize=True)
 @given(st.text("a*_😀\u00e9"), st.integers(3, 20))
 def test_what_is_clipped_fits_and_begins_as_it_did(text: str, limit: int) -> None:
     whole, found = "".join(map(doubled, text)), clipped(text, limit, doubled)
@@ -45,6 +49,7 @@ def test_what_is_clipped_fits_and_begins_as_it_did(text: str, limit: int) -> Non
     assert not found.removesuffix("…").endswith("\\")
 
 
+@settings(max_examples=examples(100), deadline=None, derandomize=True)
 @given(st.lists(st.text("a*😀", min_size=1, max_size=60), max_size=30), st.integers(40, 200))
 def test_lines_that_fit_are_whole_and_the_others_counted(lines: list[str], limit: int) -> None:
     found = fitted(lines, limit, doubled)
