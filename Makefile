@@ -41,10 +41,10 @@ bench: $(READY) ## measure speed and memory, as ratios
 
 dev: $(READY) ## Dagster's UI, daemon, schedules and sensors on your own config
 	@mkdir -p "$(DAGSTER_HOME)"
-	@ln -sf "$(abspath dagster.yaml)" "$(DAGSTER_HOME)/dagster.yaml"
+	@ln -sf "$(abspath dagster$(if $(DAGSTER_POSTGRES_URL),.postgres).yaml)" "$(DAGSTER_HOME)/dagster.yaml"
 	@$(BIN)/python -c '$(PORT_IS_FREE)' 2>/dev/null || { echo "port $(PORT) cannot be used, another make dev may run there: end it, or name another port: make dev PORT=3001" >&2; exit 2; }
 	@echo "Dagster's UI will be at http://127.0.0.1:$(PORT) until Ctrl-C; it warns of the dagster.yaml here, which is in use all the same, by a link"
-	@PYTHONWARNINGS='ignore:Function `dev_command` is superseded' $(BIN)/dagster dev --workspace workspace.yaml --host 127.0.0.1 --port $(PORT)
+	@DAGSTER_POSTGRES_URL="$${DAGSTER_POSTGRES_URL:+postgresql+psycopg2:$${DAGSTER_POSTGRES_URL#*:}}" PYTHONWARNINGS='ignore:Function `dev_command` is superseded' $(BIN)/dagster dev --workspace workspace.yaml --host 127.0.0.1 --port $(PORT)
 
 docs: $(READY) ## renew docs/tables.md from the contracts, docs/config.md from the models of the config
 	@$(BIN)/python docs/make_tables.py

@@ -6,6 +6,7 @@ from collections import Counter
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
+from uuid import uuid4
 
 import dagster as dg
 
@@ -23,30 +24,43 @@ if TYPE_CHECKING:
 __all__ = ["dagster_instance", "run_endpoint", "run_keys"]
 
 _NEW_INSTANCE = "telemetry: {enabled: false}\nnux: {enabled: false}\nconcurrency: {runs: {max_concurrent_runs: 4}}\n"
+_NEW_INSTANCES = {
+    "dagster.yaml": _NEW_INSTANCE,
+    "dagster.postgres.yaml": _NEW_INSTANCE + "storage: {postgres: {postgres_url: {env: DAGSTER_POSTGRES_URL}}}\n",
+}
+"""What stands in for a template where there is none, as outside of a checkout."""
 _QUIET, _LOUD = "CRITICAL", "DEBUG"
 
 
 @contextmanager
 def dagster_instance(home: Path, template: Path) -> Iterator[dg.DagsterInstance]:
-    """The Dagster instance below ``home``; a new one takes the ``dagster.yaml`` at ``template``, where there is one.
+    """The Dagster instance below ``home``, with the ``dagster.yaml`` at ``template`` unless somebody has put another one there.
 
     Raises:
         ConfigError: when the folder cannot be made.
     """
-    settings = home / "dagster.yaml"
     try:
         home.mkdir(parents=True, exist_ok=True)
-        if not settings.exists():
-            settings.unlink(missing_ok=True)  # a link to what is gone
-            if template.is_file():
-                settings.symlink_to(template)
-            else:
-                settings.write_text(_NEW_INSTANCE, encoding="utf-8")
+        _take(template, home / "dagster.yaml")
     except OSError as error:
         message = f"DAGSTER_HOME cannot be {home}: {error.strerror or error}; name a folder that can be written"
         raise ConfigError(message) from error
     with dg.DagsterInstance.from_config(str(home)) as instance:
         yield instance
+
+
+def _take(template: Path, settings: Path) -> None:
+    """Link a template to its place, or write what stands in for it, unless a file of somebody else's is there."""
+    if settings.exists():
+        is_linked = settings.is_symlink() and settings.readlink().parent == template.parent
+        if not is_linked and settings.read_text(encoding="utf-8") not in _NEW_INSTANCES.values():
+            return
+    beside = settings.with_name(f"{settings.name}.{uuid4().hex}")  # another process may be doing the same
+    if template.is_file():
+        beside.symlink_to(template)
+    else:
+        beside.write_text(_NEW_INSTANCES[template.name], encoding="utf-8")
+    beside.replace(settings)
 
 
 def run_endpoint(

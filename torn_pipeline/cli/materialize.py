@@ -55,11 +55,16 @@ def run_all(
     """Run each endpoint for its account, one after the other, on the Dagster instance of the settings; with ``keys`` look after these."""
     from torn_pipeline.automation.in_process import dagster_instance, run_endpoint, run_keys
     from torn_pipeline.definitions import build_defs
+    from torn_pipeline.steps.asking import ledger_of
 
     verbose = session.debug or settings.log_level == "DEBUG"
     definitions = build_defs(settings, overrides=overrides)
     outcomes = []
-    with dagster_instance(settings.dagster_home, CHECKOUT / "dagster.yaml") as instance, session.progress(len(runs), "starting") as begin:
+    settings.tell_dagster()
+    # In a database it is beside Dagster's own tables, and tells in a sentence, at once, when that cannot be reached.
+    ledger_of(settings).exists()
+    template = CHECKOUT / settings.dagster_template
+    with dagster_instance(settings.dagster_home, template) as instance, session.progress(len(runs), "starting") as begin:
         for plan, account, day in runs:
             begin(f"{plan.endpoint.name} for {account}")
             outcomes.append(run_endpoint(definitions, instance, plan, account, day, full=full, verbose=verbose))
