@@ -14,7 +14,7 @@ import dagster as dg
 
 from torn_pipeline.assets.descriptions import API_DOCUMENTATION, column_schema, describe_answer, describe_table
 from torn_pipeline.assets.partitions import asked_days, materialized_besides, partitions_of
-from torn_pipeline.checks import check_results, check_specs, completeness_result, nothing_checked
+from torn_pipeline.checks import check_specs, loaded_results, nothing_checked, validation_results
 from torn_pipeline.errors import PipelineError, UsageError
 from torn_pipeline.resources import PipelineResource, TableLoad, preview_of_answer, table_metadata, told_to_dagster
 
@@ -176,7 +176,7 @@ def _table_assets(plans: "Sequence[EndpointPlan]", warehouse: str, partitions: d
         name=f"{first.endpoint.name}_tables",
         outs={table.name: _out(plans, table, warehouse) for table in first.all_tables},
         deps=[raw_key(plan.endpoint.name) for plan in plans],
-        check_specs=check_specs(first),
+        check_specs=check_specs(plans),
         partitions_def=partitions,
         backfill_policy=_backfill_policy(first),
     )
@@ -186,15 +186,13 @@ def _table_assets(plans: "Sequence[EndpointPlan]", warehouse: str, partitions: d
             landed = _landed(opened, plans, context)
             if not landed:
                 opened.warehouse.prepare(first.all_tables, context.run.run_id)
-                yield from nothing_checked(first)
+                yield from nothing_checked(check_specs(plans))
                 return
             *before, (plan, fetched) = landed
             _load_before(opened, [earlier for _, earlier in before], context)
-        yield from _load(opened, plan, fetched, context)
+        yield from _load(opened, plans, plan, fetched, context)
         for event in materialized_besides(context, *(table_key(table.name) for table in first.all_tables)):
             context.log_event(event)
-        if first.by_day:
-            yield completeness_result(opened, [plan for plan in plans if plan.is_windowed], fetched.account, datetime.now(UTC))
 
     return tables
 
@@ -246,16 +244,16 @@ def _load_before(pipeline: "Pipeline", fetches: "Sequence[Fetch]", context: dg.A
 
 
 def _load(
-    opened: "Pipeline", plan: "EndpointPlan", fetched: "Fetch", context: dg.AssetExecutionContext
+    opened: "Pipeline", plans: "Sequence[EndpointPlan]", plan: "EndpointPlan", fetched: "Fetch", context: dg.AssetExecutionContext
 ) -> Iterator[dg.Output[Any] | dg.AssetCheckResult]:
-    from torn_pipeline.steps import broken_references, load, too_many, validate
+    from torn_pipeline.steps import load, too_many, validate
 
     with told_to_dagster():
         prepared = validate(opened, fetched)
     with prepared:
         if too_many(plan, prepared):
             # Refused here and not by the IO manager: the checks would be lost with its error.
-            yield from check_results(plan, fetched, prepared)
+            yield from validation_results(plan, fetched, prepared)
             with told_to_dagster():
                 load(opened, fetched, prepared, run_id=context.run.run_id)
         group = TableLoad(opened, fetched, prepared)
@@ -263,10 +261,8 @@ def _load(
         yield dg.Output(group, output_name=root.name)
         for table in others:
             yield dg.Output(None, output_name=table.name, metadata=table_metadata(group, table.name))
-        with told_to_dagster():
-            for finding in broken_references(opened, fetched):
-                prepared.findings.add(finding)
-        yield from check_results(plan, fetched, prepared)
+        yield from validation_results(plan, fetched, prepared)
+        yield from loaded_results(opened, plans, plan, fetched, datetime.now(UTC))
 
 
 def _out(plans: "Sequence[EndpointPlan]", table: "Table", warehouse: str) -> dg.AssetOut:

@@ -1,10 +1,12 @@
-"""Asset checks: what validation found, as Dagster shows it.
+"""Asset checks: what validation found and what the warehouse says of a load, as Dagster shows it.
 
-Here belongs how findings become check results. Not here: what is found (``quality``). ``assets`` may
-import it.
+Here belongs which checks a table has, what they say of themselves, and how findings become results. Not here: what is found
+(``quality``, ``steps``). ``assets`` may import it.
 """
 
-from torn_pipeline.checks.completeness import completeness_result
-from torn_pipeline.checks.validation import check_results, check_specs, nothing_checked
+from torn_pipeline.checks.loaded import loaded_results
+from torn_pipeline.checks.specs import FRESHNESS, check_specs, table_checks
+from torn_pipeline.checks.telling import nothing_checked, records
+from torn_pipeline.checks.validation import validation_results
 
-__all__ = ["check_results", "check_specs", "completeness_result", "nothing_checked"]
+__all__ = ["FRESHNESS", "check_specs", "loaded_results", "nothing_checked", "records", "table_checks", "validation_results"]

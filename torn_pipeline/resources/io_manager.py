@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import polars as pl
 
     from torn_pipeline.landing import Fetch
-    from torn_pipeline.quality import Prepared
+    from torn_pipeline.quality.prepared import Prepared
     from torn_pipeline.resources.pipeline import PipelineResource
     from torn_pipeline.steps import Pipeline
     from torn_pipeline.warehouse import Receipt, TableReceipt

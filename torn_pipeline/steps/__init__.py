@@ -9,13 +9,14 @@ import it, and do so when a step runs: it loads all that a step needs.
 from torn_pipeline.steps.accounts import refuse_renamed, rename_account
 from torn_pipeline.steps.asking import key_states
 from torn_pipeline.steps.backing import back_up, backups, restore
+from torn_pipeline.steps.comparing import Loaded, loads_so_far, rows_by_day
 from torn_pipeline.steps.context import Pipeline, open_pipeline
 from torn_pipeline.steps.fetching import fetch, land_file, read_file
 from torn_pipeline.steps.health import look
 from torn_pipeline.steps.ids import fetch_ids, ids_due
 from torn_pipeline.steps.loading import check_limit, check_mode, load, load_of, too_many
 from torn_pipeline.steps.preparing import latest_fetch, normalize, validate
-from torn_pipeline.steps.relating import broken_references
+from torn_pipeline.steps.relating import Related, related
 from torn_pipeline.steps.replaying import Outcome, landed_fetches, load_together, rebuild, replay
 from torn_pipeline.steps.retrying import Retried, retry
 from torn_pipeline.steps.shaping import apply_changes, roll_back, schema_changes, schema_versions
@@ -41,15 +42,16 @@ __all__ = [
     "DAEMON",
     "EndpointState",
     "KeyState",
+    "Loaded",
     "Outcome",
     "Pipeline",
     "Rank",
+    "Related",
     "Retried",
     "apply_changes",
     "asked_spans",
     "back_up",
     "backups",
-    "broken_references",
     "calls_for",
     "check_limit",
     "check_mode",
@@ -70,6 +72,7 @@ __all__ = [
     "load",
     "load_of",
     "load_together",
+    "loads_so_far",
     "look",
     "missing",
     "normalize",
@@ -80,11 +83,13 @@ __all__ = [
     "rebuild",
     "refuse_renamed",
     "refuse_without_windows",
+    "related",
     "rename_account",
     "replay",
     "restore",
     "retry",
     "roll_back",
+    "rows_by_day",
     "schema_changes",
     "schema_versions",
     "service_observation",

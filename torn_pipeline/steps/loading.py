@@ -16,7 +16,7 @@ from torn_pipeline.warehouse import Load, Quarantined, Receipt
 if TYPE_CHECKING:
     from torn_pipeline.landing import Fetch
     from torn_pipeline.plan import EndpointPlan
-    from torn_pipeline.quality import Prepared
+    from torn_pipeline.quality.prepared import Prepared
     from torn_pipeline.steps.context import Pipeline
     from torn_pipeline.tables.normalise import Rejected
 

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import orjson
 
 from torn_pipeline.errors import UsageError
-from torn_pipeline.quality import Prepared, Validator
+from torn_pipeline.quality.prepared import Prepared
+from torn_pipeline.quality.validate import Validator
 from torn_pipeline.steps.lookups import as_listed
 from torn_pipeline.tables.normalise import Body, Normalizer, Origin
 

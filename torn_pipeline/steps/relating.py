@@ -2,33 +2,39 @@
 
 from __future__ import annotations
 
-import logging
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
-
-from torn_pipeline.errors import WarehouseBusy
-from torn_pipeline.tables.findings import Finding, Kind
-from torn_pipeline.tables.values import show
 
 if TYPE_CHECKING:
     from torn_pipeline.landing import Fetch
     from torn_pipeline.steps.context import Pipeline
+    from torn_pipeline.tables.contract import Reference
+    from torn_pipeline.warehouse import Unmatched
 
-__all__ = ["broken_references"]
-
-_log = logging.getLogger(__name__)
+__all__ = ["Related", "related"]
 
 
-def broken_references(pipeline: Pipeline, fetched: Fetch) -> list[Finding]:
-    """The contract's references that rows of a loaded fetch break; a busy warehouse leaves the rest untold."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Related:
+    """A reference of a table, and the rows that it leads nowhere of."""
+
+    table: str
+    reference: Reference
+    unmatched: Unmatched
+
+
+def related(pipeline: Pipeline, fetched: Fetch, *, limit: int) -> list[Related]:
+    """The contract's references, each held against the rows of a loaded fetch; ``limit`` is how many of the rows are told.
+
+    Raises:
+        WarehouseError: when the warehouse refuses.
+        WarehouseBusy: when another process holds it for too long.
+    """
     plan = pipeline.plan(fetched.endpoint)
     found = []
     for reference in plan.contract.references:
-        table = next(one for one in plan.tables if one.name == "_".join(filter(None, (plan.root.name, reference.table))))
-        try:
-            broken = pipeline.warehouse.unmatched(table, reference, fetched.fetch_id, limit=1)
-        except WarehouseBusy as error:
-            _log.warning("the references of %s are not looked at: %s", fetched.fetch_id, error)
-            break
-        example = next((show({reference.column: row[reference.column]}) for row in broken.rows), "")
-        found.append(Finding(Kind.RULE, table.name, reference.name, "", broken.count, example))
+        name = "_".join(filter(None, (plan.root.name, reference.table)))
+        table = next(one for one in plan.tables if one.name == name)
+        unmatched = pipeline.warehouse.unmatched(table, reference, fetched.fetch_id, limit=limit)
+        found.append(Related(table=name, reference=reference, unmatched=unmatched))
     return found

@@ -18,6 +18,8 @@ from torn_pipeline_tests.dagster.running import ENDPOINTS, ROOT, Platform
 from torn_pipeline_tests.reference import TABLES
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from torn_pipeline.tables.contract import Reference, Rule
     from torn_pipeline.tables.table import Table
 
@@ -146,10 +148,22 @@ def test_every_check_says_what_it_means_and_which_rules_it_looks_at() -> None:
     assert all("**Passed**" in text and "**Warning**" in text for text in said.values())
     assert all("torn-pipeline quarantine list" in text for (_, name), text in said.items() if name == "contract")
     for plan, table in PLANNED:
-        rules: list[Rule | Reference] = [*plan.contract.rules, *plan.contract.references]
-        expected = {rule.name for rule in rules if "_".join(filter(None, (plan.root.name, rule.table))) == table.name}
-        assert set(re.findall(r"^- `(\w+)`: ", said[table.name, "rules"], re.MULTILINE)) == expected
-        assert ("There is no rule for this table yet." in said[table.name, "rules"]) == (not expected)
+        known: dict[str, Sequence[Rule | Reference]] = {"rules": plan.contract.rules, "relations": plan.contract.references}
+        for name, rules in known.items():
+            expected = {rule.name for rule in rules if "_".join(filter(None, (plan.root.name, rule.table))) == table.name}
+            text = said.get((table.name, name), "There is no rule for this table yet.")
+            assert set(re.findall(r"^- `(\w+)`: ", text, re.MULTILINE)) == expected
+            assert ("There is no rule for this table yet." in text) == (not expected)
+
+
+def test_a_table_has_the_checks_that_say_something_of_it() -> None:
+    graph = shipped_definitions().resolve_asset_graph()
+    found: dict[str, set[str]] = {}
+    for key in graph.asset_check_keys:
+        found.setdefault(key.asset_key.path[-1], set()).add(key.name)
+    every = {"contract", "rules", "nulls"}
+    assert found["faction_members"] == every | {"quarantine", "freshness", "volume"}
+    assert found["faction_crimes_slots"] == every | {"relations"}
 
 
 @pytest.mark.parametrize(("plan", "table"), PLANNED, ids=[table.name for _, table in PLANNED])

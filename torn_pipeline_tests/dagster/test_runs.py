@@ -22,6 +22,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 CRIMES = ("faction_crimes", "faction_crimes_slots", "faction_crimes_rewards_items")
+ROOT_CHECKS = ("quarantine", "freshness", "volume")
+CHECKS = {
+    *((table, name) for table in CRIMES for name in ("contract", "rules", "nulls")),
+    *((table, "relations") for table in CRIMES[1:]),
+    *((CRIMES[0], name) for name in ROOT_CHECKS),
+}
 RETRY_TAG = "dagster/retry_on_asset_or_op_failure"
 SCHEDULED = {"dagster/max_retries": "1"}
 FIRST, SECOND = 40_832, 8_991
@@ -124,7 +130,7 @@ def test_the_metadata_leads_to_the_landed_bytes_and_shows_the_first_rows(done: D
 def test_every_check_of_every_table_is_told_and_passes(done: Done) -> None:
     found = checks(done.result)
 
-    assert {key: one.passed for key, one in found.items()} == {(table, name): True for table in CRIMES for name in ("contract", "rules")}
+    assert {key: one.passed for key, one in found.items()} == dict.fromkeys(CHECKS, True)
     assert {one.metadata["account"].value for one in found.values()} == {"default"}
     assert {one.metadata["fetch_id"].value for one in found.values()} == {metadata(done.result, "raw/faction_crimes")["fetch_id"]}
 
@@ -135,7 +141,7 @@ def test_a_check_is_about_the_materialization_of_its_own_run(platform: Platform)
     result = platform.run("faction_members")
 
     about = [one.target_materialization_data for one in checks(result).values()]
-    assert [None if one is None else one.run_id for one in about] == [result.run_id] * 2
+    assert [None if one is None else one.run_id for one in about] == [result.run_id] * 6
 
 
 def test_a_second_run_counts_what_it_replaced(platform: Platform) -> None:
@@ -208,12 +214,14 @@ def test_the_check_of_a_quarantined_root_is_an_error(platform: Platform) -> None
 
     assert result.success
     found = {key: one for key, one in checks(result).items() if not one.passed}
-    assert list(found) == [("faction_crimes_slots", "contract")]
-    (check,) = found.values()
-    assert check.severity is dg.AssetCheckSeverity.ERROR
+    assert list(found) == [("faction_crimes_slots", "contract"), ("faction_crimes", "quarantine")]
+    check, quarantine = found.values()
+    assert (check.severity, quarantine.severity) == (dg.AssetCheckSeverity.ERROR, dg.AssetCheckSeverity.WARN)
     assert check.description is not None
     assert check.description.startswith("1 root in quarantine, the first for $.crimes[36].slots[0].user: ")
-    (row,) = records(check, "quarantined")
+    assert quarantine.description == "1 of 40 roots (2.5%) were left out"
+    (row,) = records(quarantine, "quarantined")
+    assert (row["id"], row["where"]) == (crimes_of(platform)[3]["id"], "$.crimes[36].slots[0].user")
     assert row["landed"] in metadata(result, "torn/faction_crimes")["landed"]
     assert metadata(result, "torn/faction_crimes")["dagster/row_count"] == 39
 
@@ -232,7 +240,10 @@ def test_too_many_broken_roots_load_nothing_and_fail_the_run(platform: Platform)
     assert platform.tables(*CRIMES) == before
     contract = checks(result)["faction_crimes", "contract"]
     assert (contract.passed, contract.severity) == (False, dg.AssetCheckSeverity.ERROR)
-    assert len(checks(result)) == 6
+    assert len(checks(result)) == 7
+    quarantine = checks(result)["faction_crimes", "quarantine"]
+    assert (quarantine.passed, quarantine.severity, len(records(quarantine, "quarantined"))) == (False, dg.AssetCheckSeverity.ERROR, 3)
+    assert quarantine.description == "3 of 40 roots (7.5%) were left out, more than max_quarantined allows (5%): nothing was loaded"
     assert {row.run_id for row in platform.pipeline.warehouse.quarantined("faction_crimes")} == {result.run_id}
     assert len(platform.pipeline.warehouse.quarantined("faction_crimes")) == 3
     assert platform.tags(result)[RETRY_TAG] == "false"
@@ -251,6 +262,9 @@ def test_a_new_field_is_loaded_and_reported_with_its_path(platform: Platform) ->
     assert "$.crimes[*].mood, 7 times" in check.description
     (row,) = records(check, "findings")
     assert (row["where"], row["count"]) == ("$.crimes[*].mood", 7)
+    shown = records(check, "offending_rows")
+    assert {one["id"] for one in shown} == {crime["id"] for crime in crimes_of(platform)[:7]}
+    assert {(one["found"], one["value"]) for one in shown} == {("new field $.crimes[*].mood", '"tense"')}
     assert sorted(str(row["mood"]) for row in platform.rows("faction_crimes"))[32:] == ["None", *["tense"] * 7]
     assert checks(result)["faction_crimes", "rules"].passed
 
@@ -278,6 +292,9 @@ def test_a_broken_rule_is_loaded_and_reported(platform: Platform) -> None:
     assert check.description is not None
     assert "rewards_only_when_successful" in check.description
     assert str(failed["id"]) in check.description
+    (shown,) = records(check, "offending_rows")
+    assert (shown["id"], shown["found"]) == (failed["id"], "rule broken rewards_only_when_successful")
+    assert '"status": "Failure"' in str(shown["value"])
     (row,) = [row for row in platform.rows("faction_crimes") if row["id"] == failed["id"]]
     assert row["rewards_money"] == 5
 
@@ -290,14 +307,18 @@ def test_what_leads_nowhere_is_loaded_and_reported(platform: Platform) -> None:
 
     result = platform.run("faction_crimes")
 
-    assert checks(before)["faction_crimes_slots", "rules"].passed
+    assert checks(before)["faction_crimes_slots", "relations"].passed
     assert result.success
-    assert [key for key, one in checks(result).items() if not one.passed] == [("faction_crimes_slots", "rules")]
-    check = checks(result)["faction_crimes_slots", "rules"]
+    assert [key for key, one in checks(result).items() if not one.passed] == [("faction_crimes_slots", "relations")]
+    check = checks(result)["faction_crimes_slots", "relations"]
     assert check.severity is dg.AssetCheckSeverity.WARN
     assert check.description is not None
-    assert "slot_users_are_members, 1 times" in check.description
-    assert '{"user_id":77}' in check.description
+    assert "slot_users_are_members, 1 times: faction_members.id has no 77, which user_id refers to" in check.description
+    (row,) = records(check, "offending_rows")
+    (crime,) = [crime for crime in crimes_of(platform) if slot in crime["slots"]]
+    assert (row["crime_id"], row["_index"], row["reference"], row["value"]) == (
+        crime["id"], crime["slots"].index(slot), "slot_users_are_members", 77
+    )  # fmt: skip
     assert 77 in [row["user_id"] for row in platform.rows("faction_crimes_slots")]
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from torn_pipeline.quality import Validator
+from torn_pipeline.quality.validate import Validator
 from torn_pipeline.tables.contract import Array, Contract, Object, Rule, Scalar
 from torn_pipeline.tables.findings import SHOWN, Finding, Kind
 from torn_pipeline.tables.naming import tables_of

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 import polars as pl
 import pytest
 
-from torn_pipeline.quality import Prepared, prepared
+from torn_pipeline.quality import prepared
+from torn_pipeline.quality.prepared import Prepared
 from torn_pipeline.tables.findings import Finding, Findings, Kind
 from torn_pipeline.tables.normalise import Batch, Rejected
 

@@ -10,7 +10,8 @@ import polars as pl
 import pytest
 
 from torn_pipeline.errors import ContractError
-from torn_pipeline.quality import Validator, validate
+from torn_pipeline.quality import validate
+from torn_pipeline.quality.validate import Validator
 from torn_pipeline.tables.contract import Contract, Rule
 from torn_pipeline.tables.contracts import CONTRACTS
 from torn_pipeline.tables.findings import Finding, Kind

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import polars as pl
 import pytest
 
-from torn_pipeline.quality import Validator
+from torn_pipeline.quality.validate import Validator
 from torn_pipeline.tables.contract import Object, Scalar
 from torn_pipeline.tables.contracts import CONTRACTS
 from torn_pipeline.tables.findings import Kind

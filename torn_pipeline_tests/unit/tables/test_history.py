@@ -10,7 +10,7 @@ import orjson
 import pytest
 import requests
 
-from torn_pipeline.quality import Validator
+from torn_pipeline.quality.validate import Validator
 from torn_pipeline.simulator import Simulator, Size, World
 from torn_pipeline.tables.contracts import CONTRACTS
 from torn_pipeline.tables.findings import Kind

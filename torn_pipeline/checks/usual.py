@@ -1,0 +1,79 @@
+"""The checks ``freshness``, ``volume`` and ``nulls``: a fetch held against its frequency and against those before it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from torn_pipeline.checks.specs import FRESHNESS, NULLS, VOLUME
+from torn_pipeline.checks.telling import Metadata, records, result
+from torn_pipeline.quality.freshness import freshness
+from torn_pipeline.quality.nulls import NullCounts, comparable, sudden_nulls
+from torn_pipeline.quality.robust import LEAST_PAST
+from torn_pipeline.quality.volume import volume
+from torn_pipeline.tables.table import Role
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
+    import dagster as dg
+
+    from torn_pipeline.landing import Fetch
+    from torn_pipeline.plan import EndpointPlan
+    from torn_pipeline.quality.volume import Counted
+    from torn_pipeline.steps import Loaded
+    from torn_pipeline.tables.table import Table
+
+__all__ = ["freshness_result", "nulls_result", "volume_result"]
+
+
+@dataclass(frozen=True, slots=True)
+class _State:
+    fetched_at: datetime
+
+
+def freshness_result(plan: EndpointPlan, fetched: Fetch, now: datetime) -> dg.AssetCheckResult:
+    """Whether what was loaded is young enough at ``now``."""
+    endpoint = plan.endpoint
+    found = freshness(_State(fetched.fetched_at), endpoint.frequency, now, grace=endpoint.max_runtime)
+    age = now - fetched.fetched_at
+    problem = "" if found.ok else f"what was loaded was fetched {age} ago, and {endpoint.name} is fetched every {endpoint.frequency}"
+    metadata: Metadata = {"age_seconds": round(age.total_seconds()), "allowed_seconds": round(found.allowed.total_seconds())}
+    return result(plan.root.name, FRESHNESS, fetched, problem, metadata)
+
+
+def volume_result(table: Table, fetched: Fetch, counted: Sequence[Counted], *, by_day: bool) -> dg.AssetCheckResult:
+    """Whether the newest of the counts, which are in order, is as usual; they are those of days or else of fetches."""
+    if not counted:
+        return result(table.name, VOLUME, fetched, "", {"compared": 0})
+    *past, newest = counted
+    found = volume(newest, past, may_rise=by_day)
+    what = f"{newest.at:%Y-%m-%d}" if by_day else "the fetch"
+    metadata: Metadata = {"rows": newest.rows, "of": what, "compared": found.compared}
+    if found.median is None or found.least is None or found.most is None:
+        return result(
+            table.name, VOLUME, fetched, "", metadata | {"not_enough_history_yet": f"{found.compared} of {LEAST_PAST} to compare with"}
+        )
+    usual = f"{found.least:,.0f} or more" if by_day else f"{found.least:,.0f} to {found.most:,.0f}"
+    compared = f"{newest.at:%A}s" if found.same_weekday else "days" if by_day else "fetches"
+    problem = "" if found.ok else f"{what} has {newest.rows:,} rows, and {usual} are usual ({found.compared} {compared} before it)"
+    return result(table.name, VOLUME, fetched, problem, metadata | {"median": found.median, "usual": usual})
+
+
+def nulls_result(table: Table, fetched: Fetch, loads: Sequence[Loaded]) -> dg.AssetCheckResult:
+    """Which columns of the fetch's rows are null far more often than in the loads before it, under the same contract."""
+    own = [one for one in loads if one.table == table.name]
+    current = next((one for one in own if one.fetch_id == fetched.fetch_id), None)
+    now = (current.nulls if current else None) or NullCounts(0, {})
+    past = [one.nulls for one in own if current and one is not current and one.contract_version == current.contract_version and one.nulls]
+    columns = [column.name for column in table.columns if column.role is Role.OWN]
+    found = list(sudden_nulls(now, past, columns))
+    metadata: Metadata = {"rows": now.rows, "compared": len(comparable(past))}
+    if found:
+        metadata["columns"] = records(
+            {"column": one.column, "null_now": f"{one.now:.1%}", "null_before": f"{one.median:.1%}", "usual_up_to": f"{one.most:.1%}"}
+            for one in found
+        )
+    problem = ", ".join(f"{one.column} is null in {one.now:.0%} of the rows ({one.median:.0%} before)" for one in found)
+    return result(table.name, NULLS, fetched, problem, metadata)
