@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import weakref
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qs, unquote, urlsplit
 
@@ -42,6 +42,7 @@ _REACH: dict[str, str | int] = {
 _SESSION = f"""
     SET search_path TO {_SCHEMA};
     SET default_transaction_isolation TO 'read committed';
+    SET synchronous_commit TO 'on';
     SET statement_timeout TO '{_BUSY_SECONDS}s';
     SET idle_in_transaction_session_timeout TO '{_BUSY_SECONDS}s'
 """
@@ -116,7 +117,8 @@ class PostgresLedger:
             try:
                 yield database
             except BaseException:
-                database.end("ROLLBACK")
+                with suppress(psycopg2.Error):  # a connection that is lost has undone it
+                    database.end("ROLLBACK")
                 raise
             database.end("COMMIT")
 
@@ -244,11 +246,7 @@ class _PostgresDatabase:
     def end(self, how: str) -> None:
         """Commit a transaction, or roll it back."""
         self._now = None
-        if not self._connection.closed:
-            self.execute(how)
-        elif how == "COMMIT":
-            message = "the connection was lost"
-            raise psycopg2.OperationalError(message)
+        self.execute(how)
 
     def close(self) -> None:
         self._connection.close()
