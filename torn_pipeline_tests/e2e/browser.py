@@ -27,12 +27,12 @@ from torn_pipeline_tests.dagster.running import ROOT
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from playwright.sync_api import FloatRect, Locator, Page, ViewportSize
+    from playwright.sync_api import Browser, FloatRect, Locator, Page, ViewportSize
 
     from torn_pipeline.plan import EndpointPlan
     from torn_pipeline.simulator import Faction
 
-__all__ = ["SIZE", "UI", "around", "chromium", "open_page", "open_ui", "take_picture"]
+__all__ = ["SIZE", "UI", "around", "chromium", "fresh_page", "open_page", "open_ui", "take_picture"]
 
 SECONDS = 120  # for anything to appear, on a machine with other work to do
 MOST_BYTES = 300_000  # of a picture
@@ -95,12 +95,22 @@ def chromium() -> str:
 
 @contextmanager
 def open_page(path: str) -> Iterator[Page]:
-    """A page of the browser at ``path`` that looks the same on every machine: light, in English, in UTC."""
+    """A page of a browser of its own, the one at ``path``."""
     expect.set_options(timeout=SECONDS * 1000)
     # Without its sandbox, which root may not use: the browser sees nothing but what runs here.
     arguments = ["--no-sandbox", "--disable-gpu"]
-    with sync_playwright() as playwright, playwright.chromium.launch(executable_path=path, args=arguments) as browser:
-        context = browser.new_context(viewport=SIZE, device_scale_factor=1.25, color_scheme="light", locale="en-GB", timezone_id="UTC")
+    with (
+        sync_playwright() as playwright,
+        playwright.chromium.launch(executable_path=path, args=arguments) as browser,
+        fresh_page(browser) as page,
+    ):
+        yield page
+
+
+@contextmanager
+def fresh_page(browser: Browser) -> Iterator[Page]:
+    """A page that knows nothing of others, and looks the same on every machine: light, in English, in UTC."""
+    with browser.new_context(viewport=SIZE, device_scale_factor=1.25, color_scheme="light", locale="en-GB", timezone_id="UTC") as context:
         context.set_default_timeout(SECONDS * 1000)
         context.add_init_script(LOOK)
         yield context.new_page()

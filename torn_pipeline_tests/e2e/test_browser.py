@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 from playwright.sync_api import expect
 
-from torn_pipeline_tests.e2e.browser import SIZE, UI, around, chromium, open_page, open_ui, take_picture
+from torn_pipeline_tests.e2e.browser import SIZE, UI, around, chromium, fresh_page, open_page, open_ui, take_picture
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -110,14 +110,17 @@ def test_an_endpoint_is_materialized_by_clicking(ui: UI, page: Page, tmp_path: P
 def test_the_demos_page_shows_what_happened(page: Page, tmp_path: Path) -> None:
     subprocess.run([sys.executable, "-m", "torn_pipeline", "demo"], env=os.environ | {"TORN_DATA_DIR": str(tmp_path)}, check=True)
     asked: list[str] = []
-    page.on("request", lambda request: asked.append(request.url))
-    page.set_viewport_size({"width": 1100, "height": 1400})
+    browser = page.context.browser
+    assert browser
+    with fresh_page(browser) as shown:
+        shown.on("request", lambda request: asked.append(request.url))
+        shown.set_viewport_size({"width": 1100, "height": 1400})
 
-    page.goto((tmp_path / "demo" / "summary.html").as_uri())
+        shown.goto((tmp_path / "demo" / "summary.html").as_uri())
 
-    charts = page.locator("figure:has(svg)")
-    expect(charts).to_have_count(4)
-    for chart in charts.all():
-        expect(chart.locator("svg")).to_be_visible()
-    assert [url for url in asked if not url.startswith("file:")] == []
-    take_picture(page, "demo-page", tmp_path, around(page.locator("dl > div, figure")))
+        charts = shown.locator("figure:has(svg)")
+        expect(charts).to_have_count(4)
+        for chart in charts.all():
+            expect(chart.locator("svg")).to_be_visible()
+        assert [url for url in asked if not url.startswith("file:")] == []
+        take_picture(shown, "demo-page", tmp_path, around(shown.locator("dl > div, figure")))

@@ -14,6 +14,7 @@ from torn_pipeline.tables.table import ColumnType
 from torn_pipeline.warehouse import changes_of
 from torn_pipeline.warehouse.duckdb import DuckDBWarehouse
 from torn_pipeline_tests.conformance.warehouse_loads import fetch, frames
+from torn_pipeline_tests.exhaustive import EXHAUSTIVE
 from torn_pipeline_tests.faults.warehouse_worker import dump, watched
 from torn_pipeline_tests.faults.warehouse_works import TABLES, load
 
@@ -55,7 +56,10 @@ def test_an_error_at_any_statement_of_a_change_leaves_before_or_after(work: Call
         work(DuckDBWarehouse(ended))
     after = dump(ended)
     assert before != after
+    commit = moments.index("after COMMIT")
     for place in range(len(moments)):
+        if place % 2 and abs(place - commit) > 2 and not EXHAUSTIVE:
+            continue  # what stands after a statement stands before the next one, which is tried
         here = tmp_path / f"{place}.duckdb"
         shutil.copy(path, here)
         left = iter(range(place, -1, -1))
@@ -66,7 +70,7 @@ def test_an_error_at_any_statement_of_a_change_leaves_before_or_after(work: Call
 
         with watched(fail), pytest.raises((OSError, WarehouseError)):
             work(DuckDBWarehouse(here))
-        committed = place >= moments.index("after COMMIT")
+        committed = place >= commit
         assert dump(here) == (after if committed else before), f"failed {moments[place]}"
         if not committed and place % 5 == 0:
             work(DuckDBWarehouse(here))

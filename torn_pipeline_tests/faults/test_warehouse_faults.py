@@ -58,11 +58,11 @@ def case(on: Stage, folder: Path) -> Iterator[Path]:
 
 
 def chosen(on: Stage, scene: Scene) -> list[Pair]:
-    """The moments at which the work is stopped, and how: all of them for one piece of work, of others each statement once."""
+    """The moments at which the work is stopped, and how: in one piece of work each statement once or twice, in others each once."""
     last = len(on.moments) - 1
     pairs = [(place, kind) for place in range(0, last, 2) for kind in (ERROR_BEFORE, KILLED)]
     pairs += [(place, ERROR_AFTER) for place in range(1, last + 1, 2)]
-    every = 1 if EXHAUSTIVE or scene is upsert else 3
+    every = 1 if EXHAUSTIVE else 2 if scene is upsert else 3
     kinds = [ERROR_BEFORE, KILLED, ERROR_AFTER]
     kept = [(place, kind) for place, kind in pairs if (place // 2 + kinds.index(kind)) % every == 0 or on.commit - 1 <= place <= on.commit]
     return [*kept, (last, KILLED)]
