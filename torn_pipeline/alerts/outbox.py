@@ -26,12 +26,14 @@ _OPEN_ROUTES = """
 _REACH = "INSERT INTO tellings VALUES (?, ?, ?, ?, 1) ON CONFLICT (incident, channel) DO UPDATE SET reached = 1"
 _CALM = "DELETE FROM outbox WHERE number IN (SELECT number FROM unsaid WHERE incident = ? AND kind = ?)"
 _QUEUE = "INSERT INTO outbox (incident, channel, kind, manner, severity, first, last, due) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
+_UPDATE_TELLING = "UPDATE tellings SET severity = ?, first = ? WHERE incident = ? AND channel = ?"
+_PLANNED = "SELECT severity FROM outbox WHERE incident = ? AND channel = ? AND kind = ?"
 _RAISE = "UPDATE outbox SET severity = ? WHERE number IN (SELECT number FROM unsaid WHERE kind = ? AND incident = ? AND channel = ?)"
 _TAKE_BACK = "DELETE FROM outbox WHERE number IN (SELECT number FROM unsaid WHERE kind != ? AND incident = ? AND channel = ?)"
 _ESCALATIONS = "SELECT channel FROM unsaid WHERE incident = ? AND kind = ?"
 _RULES = """
     SELECT DISTINCT rule, escalates FROM members JOIN routes ON routes.member = members.id
-    WHERE incident = ? AND channel = ? AND members.id >= ?
+    WHERE incident = ? AND channel = ?
 """
 
 
@@ -63,11 +65,12 @@ class Outbox:
             worst, direct = _worst(now_open), _worst(row for row in now_open if not row["escalates"])
             if worst is None:
                 self._end(incident, channel, before)
-            elif before is None:
-                if direct is not None:
-                    self._begin(incident, channel, direct, min(row["member"] for row in now_open))
-            elif worst.rank > Severity(before["severity"]).rank:
-                self._rise(incident, channel, worst, before["first"])
+                continue
+            first = min(row["member"] for row in now_open)
+            if before is None and direct is not None:
+                self._begin(incident, channel, direct, first)
+            elif before is not None:
+                self._go_on(before, worst, first)
         self._escalate(incident, open_routes)
 
     def reach(self, row: sqlite3.Row) -> None:
@@ -82,7 +85,7 @@ class Outbox:
 
     def quiet(self, row: sqlite3.Row) -> bool:
         """Whether all rules by which the channel hears of this want it quiet now."""
-        rules = self._rules(row["incident"], row["channel"], row["first"], row["kind"])
+        rules = self._rules(row["incident"], row["channel"], row["kind"])
         severity = Severity(row["severity"])
         return bool(rules) and all(rule.quiet_until(self.now, severity) > self.now for rule in rules)
 
@@ -90,17 +93,20 @@ class Outbox:
         self._database.execute("INSERT INTO tellings VALUES (?, ?, ?, ?, 0)", (incident, channel, severity, first))
         self._queue((incident, channel), (MessageKind.ALERT, Manner.FIRST), severity, (first, None), self.now)
 
-    def _rise(self, incident: str, channel: str, severity: Severity, first: int) -> None:
-        self._database.execute("UPDATE tellings SET severity = ? WHERE incident = ? AND channel = ?", (severity, incident, channel))
-        if not self._database.execute(_RAISE, (severity, MessageKind.ALERT, incident, channel)).rowcount:
-            self._queue((incident, channel), (MessageKind.ALERT, Manner.WORSE), severity, (first, None), self.now)
+    def _go_on(self, told: sqlite3.Row, worst: Severity, first: int) -> None:
+        """Tell a rise in severity; what of the incident the channel did not hear of before counts from now on."""
+        where, rises = (told["incident"], told["channel"]), worst.rank > Severity(told["severity"]).rank
+        severity, first = worst if rises else Severity(told["severity"]), min(first, told["first"])
+        self._database.execute(_UPDATE_TELLING, (severity, first, *where))
+        if rises and not self._database.execute(_RAISE, (severity, MessageKind.ALERT, *where)).rowcount:
+            self._queue(where, (MessageKind.ALERT, Manner.WORSE), severity, (first, None), self.now)
 
     def _end(self, incident: str, channel: str, told: sqlite3.Row | None) -> None:
         self._database.execute(_TAKE_BACK, (MessageKind.RECOVERY, incident, channel))
         if told is None:
             return
         self._database.execute("DELETE FROM tellings WHERE incident = ? AND channel = ?", (incident, channel))
-        rules = self._rules(incident, channel, told["first"])
+        rules = self._rules(incident, channel)
         if told["reached"] and rules and not any(rule.recovery for rule in rules):
             return
         last = self._database.execute("SELECT max(id) FROM members WHERE incident = ?", (incident,)).fetchone()[0]
@@ -117,12 +123,12 @@ class Outbox:
             severity = _worst(rows)
             if not due or severity is None:
                 continue
-            planned = (incident, channel, MessageKind.ESCALATION)
-            if self._database.execute("SELECT 1 FROM outbox WHERE incident = ? AND channel = ? AND kind = ?", planned).fetchone():
-                self._database.execute(_RAISE, (severity, MessageKind.ESCALATION, incident, channel))
-            else:
+            planned = self._database.execute(_PLANNED, (incident, channel, MessageKind.ESCALATION)).fetchone()
+            if planned is None:
                 first = min(row["member"] for row in rows)
                 self._queue((incident, channel), (MessageKind.ESCALATION, Manner.FIRST), severity, (first, None), min(due))
+            elif severity.rank > Severity(planned["severity"]).rank:
+                self._database.execute(_RAISE, (severity, MessageKind.ESCALATION, incident, channel))
 
     def _due(self, row: sqlite3.Row) -> datetime | None:
         rule = self.config.rule.get(row["rule"])
@@ -136,9 +142,9 @@ class Outbox:
         """Write a message to be sent: the incident and the channel, what it is and in which manner, the first and last member."""
         self._database.execute(_QUEUE, (*whom, *kind, severity, *members, stamp(due)))
 
-    def _rules(self, incident: str, channel: str, first: int, kind: str = MessageKind.RECOVERY) -> list[Rule]:
+    def _rules(self, incident: str, channel: str, kind: str = MessageKind.RECOVERY) -> list[Rule]:
         """The rules, as far as the config still has them, by which a channel hears of an incident; of a recovery by any of them."""
-        rows = self._database.execute(_RULES, (incident, channel, first)).fetchall()
+        rows = self._database.execute(_RULES, (incident, channel)).fetchall()
         fitting = [row for row in rows if kind == MessageKind.RECOVERY or (kind == MessageKind.ESCALATION) == bool(row["escalates"])]
         if any(row["rule"] not in self.config.rule for row in fitting):
             return []  # it is heard without a rule, or by one that is gone: nothing holds it

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import sqlite3
 from contextlib import closing, contextmanager
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from filelock import FileLock
@@ -107,8 +107,8 @@ class Store:
 
 
 def stamp(at: datetime) -> str:
-    """A moment (UTC) as it is stored: texts that sort as the moments do."""
-    return at.isoformat(timespec="microseconds")
+    """A moment as it is stored: texts (UTC) that sort as the moments do."""
+    return at.astimezone(UTC).isoformat(timespec="microseconds")
 
 
 def moment(text: str) -> datetime:
