@@ -9,7 +9,6 @@ from __future__ import annotations
 import atexit
 import os
 import shutil
-import signal
 import socket
 import subprocess
 import tempfile
@@ -29,6 +28,8 @@ PASSWORD = "hush/hush@too"  # noqa: S105 - of a server that lives as long as the
 IN_URL = "hush%2Fhush%40too"
 NOBODY = 65_534
 UP_SECONDS = 60.0
+# It ends when its standard input does, which this process holds open: at the latest when that is killed. Then its data goes too.
+HELD = '"$@" & read -r word; kill -QUIT $!; wait $!; [ "$word" = keep ] || rm -rf "$PWD"'
 SETTINGS = {
     "fsync": "off",  # the machine outlives the tests
     "shared_buffers": "16MB",
@@ -69,16 +70,17 @@ class PostgresServer:
         """Start it, and wait until it answers."""
         options = [word for name, value in SETTINGS.items() for word in ("-c", f"{name}={value}")]
         where = ["-D", "data", "-h", "127.0.0.1", "-p", str(self.port), "-k", ""]
-        command = [str(self._programs / "bin/postgres"), *where, *options]
+        command = ["/bin/sh", "-c", HELD, "sh", str(self._programs / "bin/postgres"), *where, *options]
         with (self._folder / "log").open("ab") as log:
-            self._process = subprocess.Popen(command, cwd=self._folder, stdout=log, stderr=log, **self._as)  # noqa: S603 - our own
+            self._process = subprocess.Popen(  # noqa: S603 - our own
+                command, cwd=self._folder, stdin=subprocess.PIPE, stdout=log, stderr=log, **self._as
+            )
         until = time.monotonic() + UP_SECONDS
         while True:
             try:
                 psycopg2.connect(self.url()).close()
             except psycopg2.OperationalError:
-                assert self._process.poll() is None, (self._folder / "log").read_text()
-                assert time.monotonic() < until
+                assert time.monotonic() < until, (self._folder / "log").read_text()
                 time.sleep(0.02)
             else:
                 return
@@ -86,13 +88,14 @@ class PostgresServer:
     def kill(self) -> None:
         """End it at once, as when its machine fails; what was committed is there when it is started again."""
         if self._process is not None:
-            self._process.send_signal(signal.SIGQUIT)
-            self._process.wait(UP_SECONDS)
+            self._process.communicate(b"keep\n", UP_SECONDS)
+            self._process = None
 
     def remove(self) -> None:
         """End it, with its data."""
-        with suppress(ProcessLookupError, subprocess.TimeoutExpired):
-            self.kill()
+        if self._process is not None:
+            with suppress(subprocess.TimeoutExpired):
+                self._process.communicate(timeout=UP_SECONDS)
         shutil.rmtree(self._folder, ignore_errors=True)
 
     def _run(self, program: str, *arguments: str) -> None:
