@@ -115,12 +115,13 @@ def test_every_message_keeps_to_the_limits_of_the_service(kind: str, sender_of: 
     for text in HOSTILE:
         sender.send(message(text, *HOSTILE, link="http://127.0.0.1:3000/runs/1?a=b&c=<d>|e"))
         sender.send(message(text, text, link="http://127.0.0.1:3000/" + "x" * 5000))
+        sender.send(message(text, text, link="http://127.0.0.1:3000/" + "x" * 400))
     for kind_of in MessageKind:
         for severity in Severity:
             sender.send(message(kind=kind_of, severity=severity))
     sender.send(message("many", *(f"line {number} of many" for number in range(2000))))
     bodies = posted(httpserver)
-    assert len(bodies) == 2 * len(HOSTILE) + 12 + 1
+    assert len(bodies) == 3 * len(HOSTILE) + 12 + 1
     for body in bodies:
         CHECKS[kind](body)
     for request, _ in httpserver.log:
@@ -343,8 +344,9 @@ def test_an_answer_that_never_ends_is_not_read_to_its_end(tmp_path: Path, monkey
         serving = threading.Thread(target=serve)
         serving.start()
         sender = opened("webhook", f"http://127.0.0.1:{listening.getsockname()[1]}{PATH}", tmp_path)
-        assert told(sender, ChannelUnavailable).startswith("channel leaders (webhook) answered with status 500, 'xx")
-        assert not over.is_set()
+        sentence = told(sender, ChannelUnavailable)
+        assert sentence.startswith("channel leaders (webhook) answered with status 500, 'x")
+        assert sentence.count("x") < 20  # as many as there was time for
         over.set()
         serving.join()
 

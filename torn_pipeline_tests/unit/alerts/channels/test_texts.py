@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from torn_pipeline.alerts.channels.texts import clipped, fitted, lines_of, one_line
@@ -24,11 +24,12 @@ def length(text: str) -> int:
 
 @settings(max_examples=examples(100), deadline=None, derandomize=True)
 @given(ANY)
+@example("a\u202etxt.exe\u2066\x00\u2028")
 def test_a_line_is_one_line_that_can_be_written(text: str) -> None:
     line = one_line(text)
     assert line.encode() == line.encode("utf-8", "replace")
     assert len(line.splitlines()) <= 1
-    assert not any(unicodedata.category(char) == "Cc" or "\u202a" <= char <= "\u202e" for char in line)
+    assert not any(unicodedata.category(char) == "Cc" or "\u202a" <= char <= "\u202e" or "\u2066" <= char <= "\u2069" for char in line)
     assert one_line(line) == line
 
 
