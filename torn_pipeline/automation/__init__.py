@@ -5,6 +5,7 @@ Here belongs when work is started and what happens when it fails. Not here: the 
 """
 
 from torn_pipeline.automation.jobs import endpoint_job, keys_job, keys_schedule
+from torn_pipeline.automation.retention import retention_job, retention_schedule
 from torn_pipeline.automation.schedules import endpoint_trigger
 
-__all__ = ["endpoint_job", "endpoint_trigger", "keys_job", "keys_schedule"]
+__all__ = ["endpoint_job", "endpoint_trigger", "keys_job", "keys_schedule", "retention_job", "retention_schedule"]

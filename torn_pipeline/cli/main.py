@@ -19,6 +19,7 @@ from torn_pipeline.cli.keys import keys
 from torn_pipeline.cli.materialize import materialize
 from torn_pipeline.cli.options import Group
 from torn_pipeline.cli.plan import plan
+from torn_pipeline.cli.prune import prune
 from torn_pipeline.cli.quarantine import quarantine
 from torn_pipeline.cli.reading import export, sql
 from torn_pipeline.cli.replay import replay
@@ -64,6 +65,7 @@ COMMANDS = (
     materialize,
     normalize,
     plan,
+    prune,
     quarantine,
     rename_account,
     replay,
