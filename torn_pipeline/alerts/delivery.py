@@ -45,10 +45,7 @@ _OPEN = """
     SELECT DISTINCT members.* FROM members JOIN routes ON routes.member = members.id
     WHERE incident = ? AND channel = ? AND ended IS NULL ORDER BY id
 """
-_ENDED = """
-    SELECT DISTINCT members.* FROM members JOIN routes ON routes.member = members.id
-    WHERE incident = ? AND channel = ? AND id BETWEEN ? AND ? AND ended IS NOT NULL ORDER BY id
-"""
+_HEARD = "SELECT members.* FROM members JOIN heard ON heard.member = members.id WHERE telling = ? ORDER BY id"
 _FAILS = """
     INSERT INTO channels VALUES (?1, ?2, 1, ?2) ON CONFLICT (name) DO UPDATE SET failures = failures + 1
     RETURNING since, failures
@@ -201,10 +198,9 @@ def _settle(database: sqlite3.Connection, row: sqlite3.Row, others: list[sqlite3
 
 
 def _members(database: sqlite3.Connection, row: sqlite3.Row) -> list[sqlite3.Row]:
-    where = row["incident"], row["channel"]
     if row["kind"] == MessageKind.RECOVERY:
-        return database.execute(_ENDED, (*where, row["first"], row["last"])).fetchall()
-    return database.execute(_OPEN, where).fetchall()
+        return database.execute(_HEARD, (row["telling"],)).fetchall()
+    return database.execute(_OPEN, (row["incident"], row["channel"])).fetchall()
 
 
 def _message(body: str) -> Message:

@@ -23,10 +23,11 @@ _OPEN_ROUTES = """
     SELECT members.id AS member, severity, channel, rule, escalates FROM members JOIN routes ON routes.member = members.id
     WHERE incident = ? AND ended IS NULL
 """
-_REACH = "INSERT INTO tellings VALUES (?, ?, ?, ?, 1) ON CONFLICT (incident, channel) DO UPDATE SET reached = 1"
+_TELLINGS = "SELECT * FROM tellings WHERE incident = ? AND NOT ended"
+_TELL = "INSERT INTO tellings (incident, channel, severity, reached) VALUES (?, ?, ?, ?)"
+_REACH = "UPDATE tellings SET reached = 1 WHERE incident = ? AND channel = ? AND NOT ended"
 _CALM = "DELETE FROM outbox WHERE number IN (SELECT number FROM unsaid WHERE incident = ? AND kind = ?)"
-_QUEUE = "INSERT INTO outbox (incident, channel, kind, manner, severity, first, last, due) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
-_UPDATE_TELLING = "UPDATE tellings SET severity = ?, first = ? WHERE incident = ? AND channel = ?"
+_QUEUE = "INSERT INTO outbox (incident, channel, kind, manner, severity, telling, due) VALUES (?, ?, ?, ?, ?, ?, ?)"
 _PLANNED = "SELECT severity FROM outbox WHERE incident = ? AND channel = ? AND kind = ?"
 _RAISE = "UPDATE outbox SET severity = ? WHERE number IN (SELECT number FROM unsaid WHERE kind = ? AND incident = ? AND channel = ?)"
 _TAKE_BACK = "DELETE FROM outbox WHERE number IN (SELECT number FROM unsaid WHERE kind != ? AND incident = ? AND channel = ?)"
@@ -58,26 +59,26 @@ class Outbox:
         open_routes: dict[str, list[sqlite3.Row]] = defaultdict(list)
         for row in self._database.execute(_OPEN_ROUTES, (incident,)):
             open_routes[row["channel"]].append(row)
-        told = {row["channel"]: row for row in self._database.execute("SELECT * FROM tellings WHERE incident = ?", (incident,))}
+        told = {row["channel"]: row for row in self._database.execute(_TELLINGS, (incident,))}
         unsaid = self._database.execute(_ESCALATIONS, (incident, MessageKind.ESCALATION)).fetchall()
         for channel in sorted({*open_routes, *told, *(row["channel"] for row in unsaid)}):
             now_open, before = open_routes[channel], told.get(channel)
             worst, direct = _worst(now_open), _worst(row for row in now_open if not row["escalates"])
             if worst is None:
                 self._end(incident, channel, before)
-                continue
-            first = min(row["member"] for row in now_open)
-            if before is None and direct is not None:
-                self._begin(incident, channel, direct, first)
             elif before is not None:
-                self._go_on(before, worst, first)
+                self._go_on(before, worst, now_open)
+            elif direct is not None:
+                self._begin(incident, channel, direct, now_open)
         self._escalate(incident, open_routes)
 
     def reach(self, row: sqlite3.Row) -> None:
         """Remember that a channel may have heard of an incident: a message about it is on its way."""
-        if row["kind"] != MessageKind.RECOVERY:
-            telling = (row["incident"], row["channel"], row["severity"], row["first"])
-            self._database.execute(_REACH, telling)
+        whom = row["incident"], row["channel"]
+        if row["kind"] == MessageKind.RECOVERY or self._database.execute(_REACH, whom).rowcount:
+            return
+        open_routes = [one for one in self._database.execute(_OPEN_ROUTES, whom[:1]) if one["channel"] == whom[1]]
+        self._hear(self._database.execute(_TELL, (*whom, row["severity"], True)).lastrowid, open_routes)
 
     def calm(self, incident: str) -> None:
         """Take back the escalations of an incident that have not been sent."""
@@ -89,29 +90,34 @@ class Outbox:
         severity = Severity(row["severity"])
         return bool(rules) and all(rule.quiet_until(self.now, severity) > self.now for rule in rules)
 
-    def _begin(self, incident: str, channel: str, severity: Severity, first: int) -> None:
-        self._database.execute("INSERT INTO tellings VALUES (?, ?, ?, ?, 0)", (incident, channel, severity, first))
-        self._queue((incident, channel), (MessageKind.ALERT, Manner.FIRST), severity, (first, None), self.now)
+    def _begin(self, incident: str, channel: str, severity: Severity, now_open: list[sqlite3.Row]) -> None:
+        telling = self._database.execute(_TELL, (incident, channel, severity, False)).lastrowid
+        self._hear(telling, now_open)
+        self._queue((incident, channel), (MessageKind.ALERT, Manner.FIRST), severity, telling, self.now)
 
-    def _go_on(self, told: sqlite3.Row, worst: Severity, first: int) -> None:
-        """Tell a rise in severity; what of the incident the channel did not hear of before counts from now on."""
-        where, rises = (told["incident"], told["channel"]), worst.rank > Severity(told["severity"]).rank
-        severity, first = worst if rises else Severity(told["severity"]), min(first, told["first"])
-        self._database.execute(_UPDATE_TELLING, (severity, first, *where))
-        if rises and not self._database.execute(_RAISE, (severity, MessageKind.ALERT, *where)).rowcount:
-            self._queue(where, (MessageKind.ALERT, Manner.WORSE), severity, (first, None), self.now)
+    def _go_on(self, told: sqlite3.Row, worst: Severity, now_open: list[sqlite3.Row]) -> None:
+        """Tell a rise in severity; what the channel did not hear of before joins in silence."""
+        self._hear(told["number"], now_open)
+        if worst.rank <= Severity(told["severity"]).rank:
+            return
+        whom = told["incident"], told["channel"]
+        self._database.execute("UPDATE tellings SET severity = ? WHERE number = ?", (worst, told["number"]))
+        if not self._database.execute(_RAISE, (worst, MessageKind.ALERT, *whom)).rowcount:
+            self._queue(whom, (MessageKind.ALERT, Manner.WORSE), worst, told["number"], self.now)
+
+    def _hear(self, telling: int | None, now_open: list[sqlite3.Row]) -> None:
+        self._database.executemany("INSERT OR IGNORE INTO heard VALUES (?, ?)", {(telling, row["member"]) for row in now_open})
 
     def _end(self, incident: str, channel: str, told: sqlite3.Row | None) -> None:
         self._database.execute(_TAKE_BACK, (MessageKind.RECOVERY, incident, channel))
         if told is None:
             return
-        self._database.execute("DELETE FROM tellings WHERE incident = ? AND channel = ?", (incident, channel))
+        self._database.execute("UPDATE tellings SET ended = 1 WHERE number = ?", (told["number"],))
         rules = self._rules(incident, channel)
         if told["reached"] and rules and not any(rule.recovery for rule in rules):
             return
-        last = self._database.execute("SELECT max(id) FROM members WHERE incident = ?", (incident,)).fetchone()[0]
         kind = MessageKind.RECOVERY, Manner.FIRST if told["reached"] else Manner.OVER
-        self._queue((incident, channel), kind, Severity(told["severity"]), (told["first"], last), self.now)
+        self._queue((incident, channel), kind, Severity(told["severity"]), told["number"], self.now)
 
     def _escalate(self, incident: str, open_routes: dict[str, list[sqlite3.Row]]) -> None:
         """Plan who else hears of it, once, if nobody acknowledges it; the time runs from when the first could have been told."""
@@ -125,8 +131,7 @@ class Outbox:
                 continue
             planned = self._database.execute(_PLANNED, (incident, channel, MessageKind.ESCALATION)).fetchone()
             if planned is None:
-                first = min(row["member"] for row in rows)
-                self._queue((incident, channel), (MessageKind.ESCALATION, Manner.FIRST), severity, (first, None), min(due))
+                self._queue((incident, channel), (MessageKind.ESCALATION, Manner.FIRST), severity, None, min(due))
             elif severity.rank > Severity(planned["severity"]).rank:
                 self._database.execute(_RAISE, (severity, MessageKind.ESCALATION, incident, channel))
 
@@ -137,10 +142,10 @@ class Outbox:
         return rule.quiet_until(self.now, Severity(row["severity"])) + rule.escalate.after
 
     def _queue(
-        self, whom: tuple[str, str], kind: tuple[MessageKind, Manner], severity: Severity, members: tuple[int, int | None], due: datetime
+        self, whom: tuple[str, str], kind: tuple[MessageKind, Manner], severity: Severity, telling: int | None, due: datetime
     ) -> None:
-        """Write a message to be sent: the incident and the channel, what it is and in which manner, the first and last member."""
-        self._database.execute(_QUEUE, (*whom, *kind, severity, *members, stamp(due)))
+        """Write a message to be sent: the incident and the channel, what it is and in which manner."""
+        self._database.execute(_QUEUE, (*whom, *kind, severity, telling, stamp(due)))
 
     def _rules(self, incident: str, channel: str, kind: str = MessageKind.RECOVERY) -> list[Rule]:
         """The rules, as far as the config still has them, by which a channel hears of an incident; of a recovery by any of them."""

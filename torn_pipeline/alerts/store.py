@@ -23,11 +23,11 @@ __all__ = ["Store", "moment", "stamp"]
 
 _BUSY_SECONDS = 30.0
 # A member is a thing that is, or was, wrong as part of an incident: from `began` until `ended`, both by the observations.
-# A route is a rule by which a channel hears of a member. A telling is that a channel hears of an incident just now: how bad it was
-# told, from which member on, and whether anything about it may have reached the channel. A row of the outbox is a message to be
-# sent, not before `due`; its words (`body`) are settled when it is first sent, and never change from then on. One that is told by
-# another message has that one's number in `within`. Those that are to be sent are `waiting`, those that nobody has tried to send
-# yet are `unsaid`. A channel is in `channels` for as long as it fails.
+# A route is a rule by which a channel hears of a member. A telling is that a channel hears of an incident, until all that it
+# `heard` of is right: how bad it was told, and whether anything about it may have reached the channel. A row of the outbox is a
+# message to be sent, not before `due`; its words (`body`) are settled when it is first sent, and never change from then on. One
+# that is told by another message has that one's number in `within`. Those that are to be sent are `waiting`, those that nobody
+# has tried to send yet are `unsaid`. A channel is in `channels` for as long as it fails.
 _TABLES = """
     PRAGMA journal_mode = WAL;
     PRAGMA user_version = 1;
@@ -42,11 +42,14 @@ _TABLES = """
     CREATE INDEX members_incident ON members (incident);
     CREATE TABLE routes (member INTEGER NOT NULL REFERENCES members ON DELETE CASCADE, channel TEXT NOT NULL, rule TEXT NOT NULL,
         escalates INTEGER NOT NULL, PRIMARY KEY (member, channel, rule, escalates)) WITHOUT ROWID;
-    CREATE TABLE tellings (incident TEXT NOT NULL REFERENCES incidents ON DELETE CASCADE, channel TEXT NOT NULL,
-        severity TEXT NOT NULL, first INTEGER NOT NULL, reached INTEGER NOT NULL, PRIMARY KEY (incident, channel)) WITHOUT ROWID;
+    CREATE TABLE tellings (number INTEGER PRIMARY KEY AUTOINCREMENT, incident TEXT NOT NULL REFERENCES incidents ON DELETE CASCADE,
+        channel TEXT NOT NULL, severity TEXT NOT NULL, reached INTEGER NOT NULL, ended INTEGER NOT NULL DEFAULT 0);
+    CREATE UNIQUE INDEX open_tellings ON tellings (incident, channel) WHERE NOT ended;
+    CREATE TABLE heard (telling INTEGER NOT NULL REFERENCES tellings ON DELETE CASCADE, member INTEGER NOT NULL,
+        PRIMARY KEY (telling, member)) WITHOUT ROWID;
     CREATE TABLE outbox (number INTEGER PRIMARY KEY AUTOINCREMENT, incident TEXT NOT NULL REFERENCES incidents ON DELETE CASCADE,
-        channel TEXT NOT NULL, kind TEXT NOT NULL, manner TEXT NOT NULL, severity TEXT NOT NULL, first INTEGER NOT NULL,
-        last INTEGER, due TEXT NOT NULL, body TEXT, attempts INTEGER NOT NULL DEFAULT 0, refused TEXT, said TEXT NOT NULL DEFAULT '',
+        channel TEXT NOT NULL, kind TEXT NOT NULL, manner TEXT NOT NULL, severity TEXT NOT NULL, telling INTEGER,
+        due TEXT NOT NULL, body TEXT, attempts INTEGER NOT NULL DEFAULT 0, refused TEXT, said TEXT NOT NULL DEFAULT '',
         sent TEXT, given_up TEXT, within INTEGER);
     CREATE INDEX outbox_waiting ON outbox (channel, number) WHERE sent IS NULL AND given_up IS NULL AND within IS NULL;
     CREATE VIEW waiting AS SELECT * FROM outbox WHERE sent IS NULL AND given_up IS NULL AND within IS NULL;

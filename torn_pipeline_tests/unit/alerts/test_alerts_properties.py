@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from torn_pipeline.alerts import Message, Severity
-from torn_pipeline_tests.emulator import EXHAUSTIVE
+from torn_pipeline_tests.exhaustive import EXHAUSTIVE
 from torn_pipeline_tests.unit.alerts.stubs import Desk, after, right, wrong
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     import pytest
 
 CAUSES = {"p": "", "q": "", "x": "one cause", "y": "one cause", "z": "one cause"}  # of the things that are looked at
-RULES = [
+RULES: list[dict[str, Any]] = [
     {"name": "all", "channels": ["a"], "escalate": {"after": "PT1H", "channels": ["c"]}},
     {"name": "bad", "severities": ["error", "critical"], "channels": ["b"], "recovery": False},
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
@@ -139,9 +140,9 @@ def test_a_rule_chooses_by_kind_asset_owner_and_severity(desk: Desk) -> None:
         {"name": "assets", "assets": ["torn/faction_*"], "owners": ["team:faction"], "channels": ["b"]},
         {"name": "bad", "severities": ["critical"], "channels": ["b", "c"]},
     )
-    crimes = {"assets": ("raw/x", "torn/faction_crimes"), "owners": ("team:faction",)}
-    desk.see(wrong("1", kind=Kind.DISK_LOW), wrong("2", **crimes), wrong("3", assets=("torn/faction_crimes",)), wrong("4"))
-    desk.see(wrong("5", 1, "critical", **crimes))
+    crimes = partial(wrong, assets=("raw/x", "torn/faction_crimes"), owners=("team:faction",))
+    desk.see(wrong("1", kind=Kind.DISK_LOW), crimes("2"), wrong("3", assets=("torn/faction_crimes",)), wrong("4"))
+    desk.see(crimes("5", 1, "critical"))
     told = {name: desk.said(name) for name in "abc"}
     assert told == {"a": ["alert: 1 is stale"], "b": ["alert: 2 is stale", "alert: 5 is stale"], "c": ["alert: 5 is stale"]}
 
