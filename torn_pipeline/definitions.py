@@ -10,8 +10,17 @@ from typing import TYPE_CHECKING
 
 import dagster as dg
 
-from torn_pipeline.assets import endpoint_assets, keys_asset, retention_asset
-from torn_pipeline.automation import endpoint_job, endpoint_trigger, keys_job, keys_schedule, retention_job, retention_schedule
+from torn_pipeline.assets import endpoint_assets, health_asset, keys_asset, retention_asset
+from torn_pipeline.automation import (
+    endpoint_job,
+    endpoint_trigger,
+    health_job,
+    health_schedule,
+    keys_job,
+    keys_schedule,
+    retention_job,
+    retention_schedule,
+)
 from torn_pipeline.config import load_config
 from torn_pipeline.ops.logging import configure
 from torn_pipeline.plan import plan_of
@@ -38,15 +47,16 @@ def build_defs(settings: Settings | None = None, *, overrides: Sequence[str] = (
     plans = [plan_of(endpoint, config) for endpoint in config.endpoints]
     jobs = {plan.endpoint.name: endpoint_job(plan) for plan in plans}
     triggers = [endpoint_trigger(plan, jobs[plan.endpoint.name]) for plan in plans if plan.endpoint.enabled]
-    assets = [*(asset for sharing in _by_table(plans) for asset in endpoint_assets(sharing, warehouse)), keys_asset]
-    of_keys, of_retention = keys_job(), retention_job()
+    assets = [*(asset for sharing in _by_table(plans) for asset in endpoint_assets(sharing, warehouse)), keys_asset, health_asset]
+    of_keys, of_health, of_retention = keys_job(), health_job(), retention_job()
     pipeline = pipeline_resource(settings, overrides)
     return dg.Definitions(
         assets=[*assets, retention_asset([check for one in assets for check in one.check_keys])],
-        jobs=[*jobs.values(), of_keys, of_retention],
+        jobs=[*jobs.values(), of_keys, of_health, of_retention],
         schedules=[
             *(one for one in triggers if isinstance(one, dg.ScheduleDefinition)),
             keys_schedule(of_keys),
+            health_schedule(of_health),
             retention_schedule(of_retention),
         ],
         sensors=[one for one in triggers if isinstance(one, dg.SensorDefinition)],

@@ -47,8 +47,11 @@ def nothing_checked(specs: Iterable[dg.AssetCheckSpec]) -> Iterator[dg.AssetChec
 
 
 def records(rows: Iterable[Mapping[str, object]]) -> dg.TableMetadataValue:
-    """Rows as Dagster shows them."""
-    return dg.MetadataValue.table([dg.TableRecord({name: _cell(value) for name, value in row.items()}) for row in rows])
+    """Rows as Dagster shows them, with the columns of all of them in their order."""
+    known = list(rows)
+    names = list(dict.fromkeys(name for row in known for name in row))
+    cells = [dg.TableRecord({name: _cell(row.get(name, "")) for name in names}) for row in known]
+    return dg.MetadataValue.table(cells, schema=dg.TableSchema([dg.TableColumn(name) for name in names]))
 
 
 def _cell(value: object) -> str | int | float | bool:

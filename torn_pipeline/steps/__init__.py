@@ -16,6 +16,7 @@ from torn_pipeline.steps.health import look
 from torn_pipeline.steps.ids import fetch_ids, ids_due
 from torn_pipeline.steps.loading import check_limit, check_mode, load, load_of, too_many
 from torn_pipeline.steps.preparing import latest_fetch, normalize, validate
+from torn_pipeline.steps.profiling import Profiled, fresh_now, profiled
 from torn_pipeline.steps.relating import Related, related
 from torn_pipeline.steps.replaying import Outcome, landed_fetches, load_together, rebuild, replay
 from torn_pipeline.steps.retrying import Retried, retry
@@ -45,6 +46,7 @@ __all__ = [
     "Loaded",
     "Outcome",
     "Pipeline",
+    "Profiled",
     "Rank",
     "Related",
     "Retried",
@@ -63,6 +65,7 @@ __all__ = [
     "fetch_new",
     "fetch_span",
     "fill",
+    "fresh_now",
     "ids_due",
     "key_states",
     "land_file",
@@ -79,6 +82,7 @@ __all__ = [
     "open_pipeline",
     "owners_of",
     "pending",
+    "profiled",
     "read_file",
     "rebuild",
     "refuse_renamed",

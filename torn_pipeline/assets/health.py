@@ -1,0 +1,122 @@
+"""``ops/health``: once a day a look at every table, and a score for each and for the platform.
+
+Dagster looks at the annotations of what it decorates, so they are not postponed here.
+"""
+
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import dagster as dg
+
+from torn_pipeline.assets.endpoints import table_key
+from torn_pipeline.assets.profiles import profile_metadata, score_metadata
+from torn_pipeline.checks import FRESHNESS, records, table_checks
+from torn_pipeline.quality.score import GOOD, POOR, WEIGHTS, Grade, Graded, Score, platform_score, table_score
+from torn_pipeline.resources import PipelineResource, told_to_dagster
+
+if TYPE_CHECKING:
+    from torn_pipeline.steps.profiling import Profiled
+
+__all__ = ["HEALTH", "health_asset"]
+
+HEALTH = dg.AssetKey(["ops", "health"])
+_SCORE = "score"
+_RUNS = 100  # runs that are looked through for the last one that came to a check
+_MADE = frozenset({"SUCCEEDED", "FAILED"})
+_DESCRIPTION = f"""\
+How good the data is, from 0 to 100: the mean of the scores of all tables, each explained to the last point.
+
+- **A table's score** is shared out among its checks: {", ".join(f"{name} {points}" for name, points in WEIGHTS.items())}. A check \
+that a table does not have leaves its points to the others. One that passed gives all of them, one that warns half, one that failed \
+or was never made none.
+- **A profile** of each table is among the events of its asset: nulls, distinct values, least, greatest and quartiles of each column, \
+and small plots. It takes a query of each table that reads all of it, so it is made once a day.
+"""
+_ABOUT = f"""\
+Is the score of the platform {GOOD} or more?
+
+- **Passed**: yes.
+- **Warning**: it is less. `points_lost` says what took the points, the worst table first; each check says what to do about it.
+- **Error**: it is less than {POOR}.
+"""
+
+
+@dg.asset(
+    key=HEALTH,
+    description=_DESCRIPTION,
+    group_name="ops",
+    kinds={"table"},
+    metadata={"weights": dg.MetadataValue.json(WEIGHTS)},
+    owners=["team:ops"],
+    check_specs=[dg.AssetCheckSpec(name=_SCORE, asset=HEALTH, description=_ABOUT)],
+)
+def health_asset(
+    context: dg.AssetExecutionContext, pipeline: PipelineResource
+) -> Iterator[dg.MaterializeResult[None] | dg.AssetCheckResult]:
+    """Look at every table, tell what was found on its own asset, and what it comes to here."""
+    from torn_pipeline.steps import fresh_now, profiled
+
+    now = datetime.now(UTC)
+    with told_to_dagster():
+        opened = pipeline.open(context.run.tags)
+        fresh = fresh_now(opened, now)
+        scores, profiles = {}, []
+        for found in profiled(opened, now):
+            scores[found.table.name] = score = table_score(found.table.name, _graded(context.instance, found, fresh))
+            profiles.append(_summary(found, score))
+            metadata = {**profile_metadata(found), **score_metadata(score)}
+            context.log_event(dg.AssetObservation(table_key(found.table.name), metadata=metadata))
+    platform = platform_score(list(scores.values()))
+    lost = _lost(platform, scores)
+    yield dg.MaterializeResult(metadata={**score_metadata(platform), "tables": records(profiles), "points_lost": records(lost)})
+    yield dg.AssetCheckResult(
+        asset_key=HEALTH,
+        check_name=_SCORE,
+        passed=platform.points >= GOOD,
+        severity=dg.AssetCheckSeverity.ERROR if platform.points < POOR else dg.AssetCheckSeverity.WARN,
+        description=f"{platform.points} of 100 points",
+        metadata={"score": platform.points, "points_lost": records(lost)},
+    )
+
+
+def _graded(instance: dg.DagsterInstance, found: "Profiled", fresh: Mapping[str, Graded]) -> dict[str, Graded]:
+    """How the checks of a table went last; how fresh it is, is told as of now."""
+    graded = {name: _last(instance, dg.AssetCheckKey(table_key(found.table.name), name)) for name in table_checks(found.plans, found.table)}
+    if FRESHNESS in graded:
+        of_plans = [fresh[plan.endpoint.name] for plan in found.plans if plan.endpoint.name in fresh]
+        graded[FRESHNESS] = next((one for one in of_plans if one.grade is Grade.FAILED), Graded(Grade.PASSED))
+    return graded
+
+
+def _last(instance: dg.DagsterInstance, key: dg.AssetCheckKey) -> Graded:
+    """How a check went the last time that it was made.
+
+    The instance's own function tells of a run that failed before its checks instead, so its storage is asked, here and nowhere else.
+    """
+    history = instance.event_log_storage.get_asset_check_execution_history(key, limit=_RUNS)
+    check = next((record.evaluation for record in history if record.status.value in _MADE), None)
+    if check is None:
+        return Graded(Grade.UNKNOWN)
+    if check.passed:
+        return Graded(Grade.PASSED)
+    grade = Grade.FAILED if check.severity is dg.AssetCheckSeverity.ERROR else Grade.WARNED
+    return Graded(grade, check.description or "")
+
+
+def _summary(found: "Profiled", score: Score) -> dict[str, object]:
+    profile = found.profile
+    cells = 0 if profile is None else profile.rows * len(profile.columns)
+    nulls = f"{sum(column.nulls for column in profile.columns) / cells:.1%}" if profile and cells else ""
+    rows = "" if profile is None else profile.rows
+    return {"table": found.table.name, "score": score.points, "rows": rows, "nulls": nulls, "not_profiled": found.problem}
+
+
+def _lost(platform: Score, scores: Mapping[str, Score]) -> list[dict[str, object]]:
+    """Where each table lost its points, the worst table first."""
+    return [
+        {"table": of_table.what, "what": line.what, "lost": line.lost, "of": line.points, "why": line.why}
+        for of_table in platform.lines
+        for line in (scores[of_table.what].lines if of_table.what in scores else ())
+        if line.lost
+    ]
