@@ -18,7 +18,7 @@ for _ in range(2):
     before = int(score.read_text())
     end_first()
     print(int(score.read_text()) - max(before, 500))
-    score.write_text(str(max(before, 500) + 100))  # a process may only ask for more
+    score.write_text(str(min(max(before, 500) + 100, 1000)))  # a process may only ask for more
 """
 
 
