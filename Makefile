@@ -11,9 +11,8 @@ SUPPORTED := import sys; raise SystemExit(not (3, 11) <= sys.version_info < (3, 
 PYTHON ?= $(shell for name in python3.13 python3.12 python3.11 python3 python; do \
 	$$name -c '$(SUPPORTED)' >/dev/null 2>&1 && echo $$name && break; done)
 
-# Where `make dev` shows Dagster's UI. Dagster would take a random port in place of one that is in use.
+# Where `make dev` shows Dagster's UI.
 PORT ?= 3000
-PORT_IS_FREE := import socket; socket.create_server(("127.0.0.1", $(PORT))).close()
 
 export DAGSTER_HOME ?= $(abspath $(or $(TORN_DATA_DIR),data))/dagster
 
@@ -42,9 +41,7 @@ bench: $(READY) ## measure speed and memory, as ratios
 dev: $(READY) ## Dagster's UI, daemon, schedules and sensors on your own config
 	@mkdir -p "$(DAGSTER_HOME)"
 	@ln -sf "$(abspath dagster$(if $(DAGSTER_POSTGRES_URL),.postgres).yaml)" "$(DAGSTER_HOME)/dagster.yaml"
-	@$(BIN)/python -c '$(PORT_IS_FREE)' 2>/dev/null || { echo "port $(PORT) cannot be used, another make dev may run there: end it, or name another port: make dev PORT=3001" >&2; exit 2; }
-	@echo "Dagster's UI will be at http://127.0.0.1:$(PORT) until Ctrl-C; it warns of the dagster.yaml here, which is in use all the same, by a link"
-	@DAGSTER_POSTGRES_URL="$${DAGSTER_POSTGRES_URL:+postgresql+psycopg2:$${DAGSTER_POSTGRES_URL#*:}}" PYTHONWARNINGS='ignore:Function `dev_command` is superseded' $(BIN)/dagster dev --workspace workspace.yaml --host 127.0.0.1 --port $(PORT)
+	@$(BIN)/torn-pipeline dev --port $(PORT)
 
 docs: $(READY) ## renew docs/tables.md from the contracts, docs/config.md from the models of the config
 	@$(BIN)/python docs/make_tables.py

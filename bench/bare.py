@@ -14,6 +14,6 @@ def empty() -> None:
 
 defs = dg.Definitions(
     assets=[empty],
-    jobs=[dg.define_asset_job("empty", selection=[empty], executor_def=dg.in_process_executor)],
+    jobs=[dg.define_asset_job("bare", selection=[empty], executor_def=dg.in_process_executor)],
     executor=dg.in_process_executor,
 )

@@ -33,7 +33,7 @@ def refresh(folder: Path) -> Iterator[Figure]:
         ours = stack.enter_context(deployed(folder / "ours", "torn_pipeline.definitions", settings.environment()))
         bare = stack.enter_context(deployed(folder / "bare", "bench.bare", {}))
         jobs: tuple[tuple[Deployment, str, dict[str, str]], ...]
-        jobs = ((ours, "faction_basic", {"dagster/partition": "default"}), (bare, "empty", {}))
+        jobs = ((ours, "faction_basic", {"dagster/partition": "default"}), (bare, "bare", {}))
         seconds: tuple[list[float], list[float]] = ([], [])
         for turn in range(ROUNDS + 1):
             for (deployment, job, tags), spent in zip(jobs, seconds, strict=True):

@@ -12,6 +12,7 @@ import dagster as dg
 
 from torn_pipeline.assets import endpoint_assets, health_asset, keys_asset, retention_asset
 from torn_pipeline.automation import (
+    alerts_sensor,
     endpoint_job,
     endpoint_trigger,
     health_job,
@@ -49,17 +50,16 @@ def build_defs(settings: Settings | None = None, *, overrides: Sequence[str] = (
     triggers = [endpoint_trigger(plan, jobs[plan.endpoint.name]) for plan in plans if plan.endpoint.enabled]
     assets = [*(asset for sharing in _by_table(plans) for asset in endpoint_assets(sharing, warehouse)), keys_asset, health_asset]
     of_keys, of_health, of_retention = keys_job(), health_job(), retention_job()
+    of_ops = [keys_schedule(of_keys), health_schedule(of_health), retention_schedule(of_retention)]
     pipeline = pipeline_resource(settings, overrides)
     return dg.Definitions(
         assets=[*assets, retention_asset([check for one in assets for check in one.check_keys])],
         jobs=[*jobs.values(), of_keys, of_health, of_retention],
-        schedules=[
-            *(one for one in triggers if isinstance(one, dg.ScheduleDefinition)),
-            keys_schedule(of_keys),
-            health_schedule(of_health),
-            retention_schedule(of_retention),
+        schedules=[*(one for one in triggers if isinstance(one, dg.ScheduleDefinition)), *of_ops],
+        sensors=[
+            *(one for one in triggers if isinstance(one, dg.SensorDefinition)),
+            alerts_sensor(plans, pipeline, [schedule.name for schedule in of_ops]),
         ],
-        sensors=[one for one in triggers if isinstance(one, dg.SensorDefinition)],
         resources={"pipeline": pipeline, "warehouse": WarehouseIOManager(pipeline)},
         executor=dg.in_process_executor,
     )

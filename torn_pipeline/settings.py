@@ -44,7 +44,8 @@ class Settings:
     60, tests shorten it. ``bigquery_emulator`` is the address of a local server that stands in for BigQuery.
     ``dagster_postgres`` is the URL of the database that Dagster's storage and the count of calls are in, with the scheme
     that SQLAlchemy needs; without one both are in SQLite.
-    ``alert_secrets`` maps the name of a channel of alerts to its URL, password or key; ``heartbeat_url`` is asked at each beat.
+    ``alert_secrets`` maps the name of a channel of alerts to its URL, password or key; ``heartbeat_url`` is asked at each beat, and
+    ``ui_url`` is where messages lead to.
     """
 
     api_url: str = DEFAULT_API_URL
@@ -53,6 +54,7 @@ class Settings:
     warehouse: str = field(default="", repr=False)  # may hold a password
     bigquery_emulator: str = ""
     landing: str = field(default="", repr=False)
+    ui_url: str = ""
     log_level: str = "INFO"
     log_format: str = "text"
     dagster_home: Path = Path("data/dagster")
@@ -121,6 +123,7 @@ class Settings:
             warehouse=merged.get("TORN_WAREHOUSE", ""),
             bigquery_emulator=merged.get("BIGQUERY_EMULATOR_HOST", ""),
             landing=merged.get("TORN_LANDING", ""),
+            ui_url=merged.get("TORN_UI_URL", "").rstrip("/"),
             log_level=(merged.get("TORN_LOG_LEVEL") or "INFO").upper(),
             log_format=(merged.get("TORN_LOG_FORMAT") or "text").lower(),
             dagster_home=Path(merged.get("DAGSTER_HOME") or data_dir / "dagster").absolute(),
@@ -156,6 +159,7 @@ class Settings:
             "TORN_DATA_DIR": str(self.data_dir.absolute()),
             "TORN_WAREHOUSE": self.warehouse,
             "TORN_LANDING": self.landing,
+            "TORN_UI_URL": self.ui_url,
             "TORN_LOG_LEVEL": self.log_level,
             "TORN_LOG_FORMAT": self.log_format,
             "TORN_RATE_WINDOW": str(self.rate_window),

@@ -6,12 +6,11 @@ from collections import Counter
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
-from uuid import uuid4
 
 import dagster as dg
 
 from torn_pipeline.assets import FULL, KEYS, partition_key, raw_key, table_key
-from torn_pipeline.errors import ConfigError
+from torn_pipeline.ops.home import make_home
 from torn_pipeline.ops.summary import AssetOutcome, Checks, RunOutcome
 
 if TYPE_CHECKING:
@@ -23,12 +22,6 @@ if TYPE_CHECKING:
 
 __all__ = ["dagster_instance", "run_endpoint", "run_keys"]
 
-_NEW_INSTANCE = "telemetry: {enabled: false}\nnux: {enabled: false}\nconcurrency: {runs: {max_concurrent_runs: 4}}\n"
-_NEW_INSTANCES = {
-    "dagster.yaml": _NEW_INSTANCE,
-    "dagster.postgres.yaml": _NEW_INSTANCE + "storage: {postgres: {postgres_url: {env: DAGSTER_POSTGRES_URL}}}\n",
-}
-"""What stands in for a template where there is none, as outside of a checkout."""
 _QUIET, _LOUD = "CRITICAL", "DEBUG"
 
 
@@ -39,28 +32,9 @@ def dagster_instance(home: Path, template: Path) -> Iterator[dg.DagsterInstance]
     Raises:
         ConfigError: when the folder cannot be made.
     """
-    try:
-        home.mkdir(parents=True, exist_ok=True)
-        _take(template, home / "dagster.yaml")
-    except OSError as error:
-        message = f"DAGSTER_HOME cannot be {home}: {error.strerror or error}; name a folder that can be written"
-        raise ConfigError(message) from error
+    make_home(home, template)
     with dg.DagsterInstance.from_config(str(home)) as instance:
         yield instance
-
-
-def _take(template: Path, settings: Path) -> None:
-    """Link a template to its place, or write what stands in for it, unless a file of somebody else's is there."""
-    if settings.exists():
-        is_linked = settings.is_symlink() and settings.readlink().parent == template.parent
-        if not is_linked and settings.read_text(encoding="utf-8") not in _NEW_INSTANCES.values():
-            return
-    beside = settings.with_name(f"{settings.name}.{uuid4().hex}")  # another process may be doing the same
-    if template.is_file():
-        beside.symlink_to(template)
-    else:
-        beside.write_text(_NEW_INSTANCES[template.name], encoding="utf-8")
-    beside.replace(settings)
 
 
 def run_endpoint(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Final, NamedTuple
 
@@ -43,10 +44,13 @@ class Watched(NamedTuple):
 _NOTHING = Watched((), ())
 
 
-def ended_runs(instance: dg.DagsterInstance, cursor: str, watched: Mapping[str, Watched]) -> tuple[list[Observation], str]:
+def ended_runs(
+    instance: dg.DagsterInstance, cursor: str, watched: Mapping[str, Watched], ui_url: str = ""
+) -> tuple[list[Observation], str]:
     """The runs that have ended since a cursor and what their checks said, in the order they ended, and the cursor after them.
 
-    Without a cursor there are none: what was before anybody looked is no news. ``watched`` says by job what it is about.
+    Without a cursor there are none: what was before anybody looked is no news. ``watched`` says by job what it is about, ``ui_url``
+    where Dagster's UI is.
     """
     after: dict[str, int] = json.loads(cursor) if cursor else {kind.value: _newest(instance, kind) for kind in _ENDS}
     found: list[dg.EventLogRecord] = []
@@ -60,7 +64,7 @@ def ended_runs(instance: dg.DagsterInstance, cursor: str, watched: Mapping[str, 
     observations: list[Observation] = []
     for record in sorted((one for one in found if one.timestamp <= horizon), key=lambda one: one.timestamp):
         after[record.event_log_entry.get_dagster_event().event_type_value] = record.storage_id
-        observations += _run(instance, record, watched)
+        observations += (replace(one, link=f"{ui_url}{one.link}" if ui_url else "") for one in _run(instance, record, watched))
     return observations, json.dumps(after)
 
 

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 import click
 
-from torn_pipeline.alerts import open_alerts
 from torn_pipeline.cli.options import Group
 
 if TYPE_CHECKING:
@@ -28,6 +27,8 @@ def alerts() -> None:
 @click.pass_obj
 def list_(session: Session, *, everything: bool) -> int:
     """List what is wrong, oldest first, with the channels that heard of it and those that are still to."""
+    from torn_pipeline.alerts import open_alerts
+
     incidents = open_alerts(session.settings()).incidents(open_only=not everything)
     head = ("id", "severity", "since", "until", "acknowledged", "told", "waiting", "what")
     session.table(head, [_row(incident) for incident in incidents])
@@ -40,6 +41,8 @@ def list_(session: Session, *, everything: bool) -> int:
 @click.pass_obj
 def ack(session: Session, *, incident: str, by: str) -> int:
     """Say that somebody cares for an incident, so that it goes to nobody else; of its ID the beginning suffices."""
+    from torn_pipeline.alerts import open_alerts
+
     known = open_alerts(session.settings()).acknowledge(incident, by or getpass.getuser(), datetime.now(UTC))
     if known.acknowledged is not None:
         session.say(f"{known.id}: {known.title}: acknowledged by {known.acknowledged_by} at {_moment(known.acknowledged)}")
@@ -53,6 +56,8 @@ def ack(session: Session, *, incident: str, by: str) -> int:
 @click.pass_obj
 def test(session: Session, *, channel: str) -> int:
     """Send a test message by a CHANNEL of alerts.yaml, now."""
+    from torn_pipeline.alerts import open_alerts
+
     open_alerts(session.settings()).test(channel, datetime.now(UTC))
     session.say(f"{channel} took a test message")
     return 0
@@ -62,6 +67,8 @@ def test(session: Session, *, channel: str) -> int:
 @click.pass_obj
 def send(session: Session) -> int:
     """Send what waits now, as the daemon does by itself, and say what is left."""
+    from torn_pipeline.alerts import open_alerts
+
     opened = open_alerts(session.settings())
     sent = opened.deliver(datetime.now(UTC))
     waiting = opened.waiting()

@@ -13,6 +13,8 @@ from torn_pipeline.cli.alerts import alerts
 from torn_pipeline.cli.backup import backup, restore
 from torn_pipeline.cli.check import check
 from torn_pipeline.cli.demo import demo
+from torn_pipeline.cli.dev import dev
+from torn_pipeline.cli.health import health
 from torn_pipeline.cli.history import backfill, gaps
 from torn_pipeline.cli.import_config import import_config
 from torn_pipeline.cli.keys import keys
@@ -56,9 +58,11 @@ COMMANDS = (
     backup,
     check,
     demo,
+    dev,
     export,
     fetch,
     gaps,
+    health,
     import_config,
     keys,
     load,

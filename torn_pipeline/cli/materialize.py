@@ -60,7 +60,6 @@ def run_all(
     verbose = session.debug or settings.log_level == "DEBUG"
     definitions = build_defs(settings, overrides=overrides)
     outcomes = []
-    settings.tell_dagster()
     # In a database it is beside Dagster's own tables, and tells in a sentence, at once, when that cannot be reached.
     ledger_of(settings).exists()
     template = CHECKOUT / settings.dagster_template

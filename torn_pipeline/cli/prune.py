@@ -49,5 +49,5 @@ def _history(settings: Settings, config: PipelineConfig, now: datetime, *, dry_r
     from torn_pipeline.resources.history import prune_history  # noqa: PLC0415 - loads Dagster
 
     checks = list(build_defs(settings).resolve_asset_graph().asset_check_keys)
-    with dagster_instance(settings.dagster_home, CHECKOUT / "dagster.yaml") as instance:
+    with dagster_instance(settings.dagster_home, CHECKOUT / settings.dagster_template) as instance:
         yield from prune_history(instance, settings.dagster_home, checks, config.retention, now, dry_run=dry_run)

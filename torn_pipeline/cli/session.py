@@ -46,8 +46,9 @@ class Session:
         return self.use(Settings.from_environment())
 
     def use(self, settings: Settings) -> Settings:
-        """Log by these settings, and hide their secrets, from now on."""
+        """Log by these settings, hide their secrets, and let Dagster find its database, from now on."""
         self.redact = Redactor(settings.secrets)
+        settings.tell_dagster()
         configure(settings)
         if settings.log_level == "INFO":
             _quiet_console()

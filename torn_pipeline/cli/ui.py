@@ -1,32 +1,41 @@
-"""Dagster's UI, daemon and code server as a child process."""
+"""Dagster's code server, webserver and daemon as child processes, kept up."""
 
 from __future__ import annotations
 
-import os
+import dataclasses
 import signal
 import socket
-import subprocess
 import sys
 import threading
 import time
 from contextlib import contextmanager, suppress
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from torn_pipeline.cli.materialize import CHECKOUT
-from torn_pipeline.errors import PipelineError
+from torn_pipeline.errors import PipelineError, UsageError
+from torn_pipeline.ops.heartbeat import HEARTBEAT_FILE, last_beat
+from torn_pipeline.ops.supervisor import Service, Supervisor
+from torn_pipeline.steps import DAEMON  # noqa: TID253 - this module is loaded as late as the steps
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     from torn_pipeline.settings import Settings
 
 __all__ = ["UINotUp", "dagster_ui", "until_ctrl_c"]
 
+CODE_SERVER, WEBSERVER = "code server", "webserver"
+LOCATION = "torn_pipeline"
 LOOPBACK = "127.0.0.1"
 PORT = 3000
 UP_SECONDS = 300.0  # on a small machine that does other work too
-DOWN_SECONDS = 20.0
 POLL_SECONDS = 0.2
+FRESH = timedelta(minutes=3)  # the sensor of alerts beats every half minute
+WORKSPACE = """\
+load_from:
+  - grpc_server: {{host: {host}, port: {port}, location_name: {location}}}
+"""
 
 
 class UINotUp(PipelineError):
@@ -34,29 +43,36 @@ class UINotUp(PipelineError):
 
 
 @contextmanager
-def dagster_ui(settings: Settings) -> Iterator[str]:
+def dagster_ui(
+    settings: Settings, port: int | None = None, *, log: Path | None = None, tell: Callable[[str, str], None] | None = None
+) -> Iterator[str]:
     """Dagster on these settings, as long as the block lasts; gives the URL once it answers.
 
-    Its log is ``dagster-dev.log`` in the data directory.
+    It comes on ``port``, or without one on 3000 or whatever is free. Its output goes to this process's own, or to ``log``. A process
+    of it that ends is started again, and ``tell`` hears of that: its name, and what is wrong, empty when it is well again.
 
     Raises:
         UINotUp: when it does not answer in time.
+        UsageError: the port is in use.
     """
-    port = _free_port()
-    log = settings.data_dir / "dagster-dev.log"
-    command = [sys.executable, "-m", "dagster", "dev", "-w", str(CHECKOUT / "workspace.yaml"), "-h", LOOPBACK, "-p", str(port)]
-    with log.open("wb") as output:
-        # In a session of its own: Ctrl-C would reach it directly too, and a second one cuts its clean end short.
-        process = subprocess.Popen(  # noqa: S603 - nothing in it comes from outside
-            command, env=settings.environment(), stdout=output, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, start_new_session=True
-        )
+    if port is not None and not _is_free(port):
+        message = f"port {port} cannot be used, the same may run there already: end it, or choose another port"
+        raise UsageError(message)
+    port = port or _free_port(PORT)
+    url = f"http://{LOOPBACK}:{port}"
+    environment = dataclasses.replace(settings, ui_url=settings.ui_url or url).environment()
+    stop = threading.Event()
+    supervisor = Supervisor(_services(settings, port), environment, tell or (lambda _name, _problem: None), log=log)
+    thread = threading.Thread(target=supervisor.run, args=(stop,), name="supervisor")
+    thread.start()
     try:
-        if not _answers(process, port):
-            message = f"Dagster's UI did not start within {UP_SECONDS:g} s; {log} says why"
+        if not _answers(thread, port):
+            message = f"Dagster's UI did not start within {UP_SECONDS:g} s; {log or 'what is written above'} says why"
             raise UINotUp(message)
-        yield f"http://{LOOPBACK}:{port}"
+        yield url
     finally:
-        _end(process)
+        stop.set()
+        thread.join()
 
 
 @contextmanager
@@ -68,17 +84,41 @@ def until_ctrl_c() -> Iterator[None]:
         yield
 
 
-def _end(process: subprocess.Popen[bytes]) -> None:
-    """End it and all that it started."""
-    for number in (signal.SIGINT, signal.SIGKILL):
-        with suppress(ProcessLookupError):
-            os.killpg(process.pid, number)
-        with suppress(subprocess.TimeoutExpired):
-            process.wait(DOWN_SECONDS)
+def _services(settings: Settings, port: int) -> Sequence[Service]:
+    """Dagster's processes, in the order in which they need one another."""
+    grpc_port = _free_port()
+    workspace = settings.dagster_home / "workspace.yaml"
+    workspace.parent.mkdir(parents=True, exist_ok=True)
+    workspace.write_text(WORKSPACE.format(host=LOOPBACK, port=grpc_port, location=LOCATION), encoding="utf-8")
+    begun = datetime.now(UTC)
+
+    def beats() -> bool:
+        beat = last_beat(settings.data_dir / HEARTBEAT_FILE)
+        return beat is not None and beat > max(begun, datetime.now(UTC) - FRESH)
+
+    quiet = ("--log-level", "warning")
+    module, place = ("-m", "torn_pipeline.definitions", "--location-name", LOCATION), ("-h", LOOPBACK, "-p")
+    return (
+        Service(
+            name=CODE_SERVER,
+            command=(sys.executable, "-m", "dagster", "code-server", "start", *module, *place, str(grpc_port), *quiet),
+            is_well=lambda: _listens(grpc_port),
+        ),
+        Service(
+            name=WEBSERVER,
+            command=(sys.executable, "-m", "dagster_webserver", "-w", str(workspace), *place, str(port), *quiet),
+            is_well=lambda: _listens(port),
+        ),
+        Service(
+            name=DAEMON,
+            command=(str(Path(sys.executable).with_name("dagster-daemon")), "run", "-w", str(workspace), *quiet),
+            is_well=beats,
+        ),
+    )
 
 
-def _free_port() -> int:
-    for port in (PORT, 0):
+def _free_port(first: int = 0) -> int:
+    for port in (first, 0):
         with socket.socket() as probe, suppress(OSError):
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             probe.bind((LOOPBACK, port))
@@ -87,10 +127,20 @@ def _free_port() -> int:
     raise UINotUp(message)
 
 
-def _answers(process: subprocess.Popen[bytes], port: int) -> bool:
+def _is_free(port: int) -> bool:
+    return _free_port(port) == port
+
+
+def _listens(port: int) -> bool:
+    with suppress(OSError), socket.create_connection((LOOPBACK, port), timeout=POLL_SECONDS):
+        return True
+    return False
+
+
+def _answers(thread: threading.Thread, port: int) -> bool:
     deadline = time.monotonic() + UP_SECONDS
-    while process.poll() is None and time.monotonic() < deadline:
-        with suppress(OSError), socket.create_connection((LOOPBACK, port), timeout=POLL_SECONDS):
+    while thread.is_alive() and time.monotonic() < deadline:
+        if _listens(port):
             return True
         time.sleep(POLL_SECONDS)
     return False

@@ -81,8 +81,8 @@ def _validate(source: Source, model: type[_Model]) -> tuple[_Model | None, list[
 def _in_data(data: object, path: Parts) -> Parts:
     """A path of Pydantic's as the data have it: without the kinds, by which it tells one model of an entry from another."""
     found: list[str | int] = []
-    for place, part in enumerate(path):
-        if place and isinstance(path[place - 1], int) and isinstance(data, dict) and data.get("kind") == part:
+    for position, part in enumerate(path):
+        if position and isinstance(path[position - 1], int) and isinstance(data, dict) and data.get("kind") == part:
             continue
         found.append(part)
         if isinstance(data, dict):

@@ -1,0 +1,129 @@
+"""One look at whether all is well: what was seen is told to the alerts, which are sent, and a sign of life is given."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+import dagster as dg
+
+from torn_pipeline.alerts import Kind, open_alerts
+from torn_pipeline.assets import raw_key, table_key
+from torn_pipeline.automation.observing import Watched, automations, ended_runs
+from torn_pipeline.checks import FRESHNESS
+from torn_pipeline.errors import PipelineError
+from torn_pipeline.ops.heartbeat import HEARTBEAT_FILE, beat
+from torn_pipeline.steps import (
+    DAEMON,
+    owners_of,
+    service_observation,
+    watch_machine,
+    watch_tables,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+    from torn_pipeline.alerts import Observation
+    from torn_pipeline.plan import EndpointPlan
+    from torn_pipeline.steps import Pipeline
+
+__all__ = ["Looks", "look_around"]
+
+_log = logging.getLogger(__name__)
+
+_CURSOR = "runs"
+_AFTER_AN_ERROR = timedelta(minutes=1)
+_OPS = ("team:ops",)
+
+
+@dataclass(slots=True)
+class Looks:
+    """When the warehouse was asked last, and when it is to be asked again: a look at it costs a query."""
+
+    next_query: datetime = field(default_factory=lambda: datetime.now(UTC))
+    stale: dict[str, bool] = field(default_factory=dict)
+
+
+def look_around(
+    instance: dg.DagsterInstance, pipeline: Pipeline, plans: Sequence[EndpointPlan], others: Iterable[str], looks: Looks, now: datetime
+) -> tuple[str, list[dg.AssetCheckEvaluation]]:
+    """Look at everything once, tell the alerts, and send what is due; what to say of it, and news of the check ``freshness``.
+
+    ``plans`` are the endpoints', ``others`` the names of schedules and sensors that are no endpoint's.
+
+    What cannot be looked at is logged, and does not keep the rest from being told.
+
+    Raises:
+        ConfigError: ``alerts.yaml`` is wrong, or the alerts' file cannot be used.
+    """
+    settings = pipeline.settings
+    beat(settings.data_dir / HEARTBEAT_FILE, what=DAEMON, at=now, ping=settings.heartbeat_url)
+    alerts = open_alerts(settings)
+    ended, cursor = ended_runs(instance, alerts.cursor(_CURSOR) or "", _by_job(plans), settings.ui_url)
+    alerts.observe(ended, now=now, cursors={_CURSOR: cursor})
+    tables, events = _tables(pipeline, looks, now)
+    triggers = automations(instance, _by_trigger(plans, others), now)
+    machine = _as_far_as_it_goes(watch_machine(pipeline, now))
+    alerts.observe([service_observation(DAEMON, "", now), *triggers, *machine, *tables], now=now)
+    sent = alerts.deliver(now)
+    return f"{len(ended)} news of runs and checks, {len(alerts.incidents())} incidents open, {sent} messages sent", events
+
+
+def _as_far_as_it_goes(observations: Iterator[Observation]) -> list[Observation]:
+    found = []
+    try:
+        for observation in observations:
+            found.append(observation)  # noqa: PERF402 - those before an error count
+    except PipelineError as error:
+        _log.warning("not all of the machine could be looked at: %s", error)
+    return found
+
+
+def _by_job(plans: Sequence[EndpointPlan]) -> Mapping[str, Watched]:
+    return {
+        plan.endpoint.name: Watched(
+            (raw_key(plan.endpoint.name).to_user_string(), *(table_key(table.name).to_user_string() for table in plan.all_tables)),
+            owners_of(plan.endpoint),
+        )
+        for plan in plans
+    }
+
+
+def _by_trigger(plans: Sequence[EndpointPlan], others: Iterable[str]) -> Mapping[str, tuple[Watched, timedelta]]:
+    by_job = _by_job(plans)
+    known = {
+        f"{plan.endpoint.name}_{kind}": (by_job[plan.endpoint.name], plan.endpoint.frequency)
+        for plan in plans
+        if plan.endpoint.enabled
+        for kind in ("schedule", "sensor")
+    }
+    return known | {name: (Watched((), _OPS), timedelta(days=1)) for name in others}
+
+
+def _tables(pipeline: Pipeline, looks: Looks, now: datetime) -> tuple[list[Observation], list[dg.AssetCheckEvaluation]]:
+    """What the warehouse says, when it is time to ask it, and results of the check ``freshness`` of tables where it has changed."""
+    if now < looks.next_query:
+        return [], []
+    try:
+        observations, looks.next_query = watch_tables(pipeline, now)
+    except PipelineError as error:
+        _log.warning("how fresh the tables are could not be seen: %s", error)
+        looks.next_query = now + _AFTER_AN_ERROR
+        return [], []
+    stale = {one.subject: not one.ok for one in observations if one.kind is Kind.STALE}
+    changed = [one for one in observations if one.kind is Kind.STALE and stale[one.subject] != looks.stale.get(one.subject, False)]
+    looks.stale = stale
+    return observations, [_freshness(one) for one in changed]
+
+
+def _freshness(observation: Observation) -> dg.AssetCheckEvaluation:
+    return dg.AssetCheckEvaluation(
+        asset_key=dg.AssetKey.from_user_string(observation.assets[0]),
+        check_name=FRESHNESS,
+        passed=observation.ok,
+        severity=dg.AssetCheckSeverity.ERROR,
+        description=f"{observation.title}: {observation.text}" if observation.text else observation.title,
+    )
