@@ -46,6 +46,7 @@ def test_machines_with_one_database_share_the_budget_the_keys_and_dagster(consol
 def test_an_instance_follows_the_variable_and_leaves_what_somebody_wrote(console: Console, url: str) -> None:
     place = console.data / "dagster" / "dagster.yaml"
     assert console(*MATERIALIZE).status == 0
+    assert console("prune", "--dry-run").status == 0
     assert place.resolve() == ROOT / "dagster.postgres.yaml"
     console.environment["DAGSTER_POSTGRES_URL"] = ""
     assert console(*MATERIALIZE).status == 0
