@@ -18,7 +18,6 @@ from torn_pipeline.ops.heartbeat import HEARTBEAT_FILE, beat
 from torn_pipeline.steps import (
     DAEMON,
     owners_of,
-    service_observation,
     watch_machine,
     watch_tables,
 )
@@ -67,7 +66,7 @@ def look_around(
     tables, events = _tables(pipeline, looks, now)
     triggers = automations(instance, _by_trigger(plans, others), now)
     machine = _as_far_as_it_goes(watch_machine(pipeline, now))
-    alerts.observe([service_observation(DAEMON, "", now), *triggers, *machine, *tables], now=now)
+    alerts.observe([*triggers, *machine, *tables], now=now)
     sent = alerts.deliver(now)
     return f"{len(ended)} news of runs and checks, {len(alerts.incidents())} incidents open, {sent} messages sent", events
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -51,7 +52,8 @@ def _teller(session: Session, settings: Settings) -> Callable[[str, str], None]:
     from torn_pipeline.steps import service_observation
 
     def tell(name: str, problem: str) -> None:
-        session.tell(f"the {name}: {problem}; it is started again" if problem else f"the {name} works again")
+        with suppress(OSError):  # nobody may be there any more to read it
+            session.tell(f"the {name}: {problem}; it is started again" if problem else f"the {name} works")
         try:
             alerts, now = open_alerts(settings), datetime.now(UTC)
             alerts.observe([service_observation(name, problem, now)], now=now)

@@ -49,7 +49,7 @@ def dagster_ui(
     """Dagster on these settings, as long as the block lasts; gives the URL once it answers.
 
     It comes on ``port``, or without one on 3000 or whatever is free. Its output goes to this process's own, or to ``log``. A process
-    of it that ends is started again, and ``tell`` hears of that: its name, and what is wrong, empty when it is well again.
+    of it that ends is started again, and ``tell`` hears of that: its name, and what is wrong, empty when it is well.
 
     Raises:
         UINotUp: when it does not answer in time.
@@ -90,11 +90,10 @@ def _services(settings: Settings, port: int) -> Sequence[Service]:
     workspace = settings.dagster_home / "workspace.yaml"
     workspace.parent.mkdir(parents=True, exist_ok=True)
     workspace.write_text(WORKSPACE.format(host=LOOPBACK, port=grpc_port, location=LOCATION), encoding="utf-8")
-    begun = datetime.now(UTC)
 
-    def beats() -> bool:
+    def beats(started: datetime) -> bool:
         beat = last_beat(settings.data_dir / HEARTBEAT_FILE)
-        return beat is not None and beat > max(begun, datetime.now(UTC) - FRESH)
+        return beat is not None and beat > max(started, datetime.now(UTC) - FRESH)
 
     quiet = ("--log-level", "warning")
     module, place = ("-m", "torn_pipeline.definitions", "--location-name", LOCATION), ("-h", LOOPBACK, "-p")
@@ -102,12 +101,12 @@ def _services(settings: Settings, port: int) -> Sequence[Service]:
         Service(
             name=CODE_SERVER,
             command=(sys.executable, "-m", "dagster", "code-server", "start", *module, *place, str(grpc_port), *quiet),
-            is_well=lambda: _listens(grpc_port),
+            is_well=lambda _: _listens(grpc_port),
         ),
         Service(
             name=WEBSERVER,
             command=(sys.executable, "-m", "dagster_webserver", "-w", str(workspace), *place, str(port), *quiet),
-            is_well=lambda: _listens(port),
+            is_well=lambda _: _listens(port),
         ),
         Service(
             name=DAEMON,

@@ -8,7 +8,8 @@ import signal
 import subprocess
 import time
 from contextlib import nullcontext, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -29,11 +30,14 @@ _DOWN_SECONDS = 20.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Service:
-    """A process that should always run. ``is_well`` says whether it does its work; one that is not well for ``patience`` s is ended."""
+    """A process that should always run.
+
+    ``is_well`` says whether it does its work, given when it was started (UTC); one that is not well for ``patience`` s is ended.
+    """
 
     name: str
     command: Sequence[str]
-    is_well: Callable[[], bool]
+    is_well: Callable[[datetime], bool]
     patience: float = 300.0
 
 
@@ -42,11 +46,12 @@ class _Watched:
     service: Service
     process: subprocess.Popen[bytes] | None = None
     started: float = 0.0
+    started_at: datetime = field(default_factory=lambda: datetime.now(UTC))
     looked: float = 0.0
     well: float = 0.0  # when it was last
     wait: float = 0.0  # before the next start
     ended: float = 0.0
-    problem: str = ""
+    problem: str | None = None  # nobody knows before it is well for the first time
 
 
 class Supervisor:
@@ -54,8 +59,8 @@ class Supervisor:
 
     The first is what the others need: these are not started before it is well.
     One that ends is started again after 1 s, then 2, 4 and so on up to 60 s, until it has stayed up for a minute.
-    ``tell`` hears of each change: a service's name, and what is wrong with it, empty when it is well again. What they write goes
-    to ``log``, or to where this process writes.
+    ``tell`` hears of each change: a service's name, and what is wrong with it, empty when it is well, the first time too. What they
+    write goes to ``log``, or to where this process writes.
     """
 
     def __init__(
@@ -94,7 +99,7 @@ class Supervisor:
             self._has_ended(watched, now, f"it ended {_how(process.returncode)}")
         elif now - watched.looked >= _LOOK_SECONDS:
             watched.looked = now
-            if service.is_well():
+            if service.is_well(watched.started_at):
                 self._is_well(watched, now)
             elif now - max(watched.well, watched.started) > service.patience:
                 end(process)
@@ -102,26 +107,33 @@ class Supervisor:
 
     def _is_well(self, watched: _Watched, now: float) -> None:
         watched.well = now
-        if watched.problem:
+        if watched.problem != "":
             watched.problem = ""
             self._tell(watched.service.name, "")
         if now - watched.started >= _STEADY_SECONDS:
             watched.wait = 0.0
 
     def _start(self, watched: _Watched, now: float) -> None:
+        watched.wait = min(max(1.0, 2 * watched.wait), _LONGEST_WAIT)  # before the next one
+        try:
+            watched.process = self._open(watched.service.command)
+        except OSError as error:
+            self._has_ended(watched, now, f"it cannot be started ({error.strerror or error})")
+            return
+        watched.started, watched.started_at = now, datetime.now(UTC)
+        _log.info("%s is started, process %d", watched.service.name, watched.process.pid)
+
+    def _open(self, command: Sequence[str]) -> subprocess.Popen[bytes]:
         with self._log.open("ab") if self._log else nullcontext() as output:
             # In a session of its own: Ctrl-C would reach it directly too, and in no order.
-            watched.process = subprocess.Popen(  # noqa: S603 - nothing in it comes from outside
-                watched.service.command,
+            return subprocess.Popen(  # noqa: S603 - nothing in it comes from outside
+                command,
                 env=self._environment,
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output and subprocess.STDOUT,
                 start_new_session=True,
             )
-        watched.started = now
-        watched.wait = min(max(1.0, 2 * watched.wait), _LONGEST_WAIT)  # before the next one
-        _log.info("%s is started, process %d", watched.service.name, watched.process.pid)
 
     def _has_ended(self, watched: _Watched, now: float, problem: str) -> None:
         # What it has started (runs, of a code server) goes on: it can end well.

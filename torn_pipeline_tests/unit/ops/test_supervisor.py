@@ -52,8 +52,9 @@ def until(condition: Callable[[], bool]) -> None:
         time.sleep(0.01)
 
 
-def sleeper(name: str, folder: Path, **options: object) -> Service:
-    return Service(name=name, command=(sys.executable, "-c", SLEEPER, str(folder / name)), is_well=(folder / name).exists, **options)  # type: ignore[arg-type]
+def sleeper(name: str, folder: Path) -> Service:
+    path = folder / name
+    return Service(name=name, command=(sys.executable, "-c", SLEEPER, str(path)), is_well=lambda _: path.exists())
 
 
 def process_of(service: str, folder: Path, *, other_than: int = 0) -> int:
@@ -76,26 +77,37 @@ def is_alive(process: int) -> bool:
 def test_what_is_killed_is_started_again_and_told_once_each_way(tmp_path: Path) -> None:
     with running(sleeper("one", tmp_path), sleeper("two", tmp_path)) as told:
         first, other = process_of("one", tmp_path), process_of("two", tmp_path)
+        until(lambda: len(told) == 2)
         os.kill(first, signal.SIGKILL)
         second = process_of("one", tmp_path, other_than=first)
-        until(lambda: len(told) == 2)
-        assert told == [("one", "it ended by SIGKILL"), ("one", "")]
+        until(lambda: len(told) == 4)
+        assert told == [("one", ""), ("two", ""), ("one", "it ended by SIGKILL"), ("one", "")]
         assert process_of("two", tmp_path) == other, "the others are left alone"
     assert not is_alive(second)
     assert not is_alive(other)
+
+
+def test_what_cannot_be_started_is_tried_again(tmp_path: Path) -> None:
+    script = tmp_path / "script"
+    with running(Service(name="one", command=(str(script),), is_well=lambda _: True)) as told:
+        until(lambda: len(told) == 1)
+        script.write_text("#!/bin/sh\nsleep 600\n")
+        script.chmod(0o755)
+        until(lambda: len(told) == 2)
+    assert told == [("one", "it cannot be started (No such file or directory)"), ("one", "")]
 
 
 def test_what_ends_again_and_again_is_told_once_and_waited_for(tmp_path: Path) -> None:
     """Two starts in the first second, the third only two seconds later."""
     marks = tmp_path / "marks"
     command = (sys.executable, "-c", f"open({str(marks)!r}, 'a').write('x'); raise SystemExit(3)")
-    with running(Service(name="one", command=command, is_well=lambda: False)) as told:
+    with running(Service(name="one", command=command, is_well=lambda _: False)) as told:
         until(lambda: marks.exists() and len(marks.read_text()) == 3)
     assert told == [("one", "it ended with status 3")]
 
 
 def test_what_gives_no_sign_of_life_is_started_again(tmp_path: Path) -> None:
-    service = Service(name="one", command=sleeper("one", tmp_path).command, is_well=lambda: False, patience=0.5)
+    service = Service(name="one", command=sleeper("one", tmp_path).command, is_well=lambda _: False, patience=0.5)
     with running(service) as told:
         first = process_of("one", tmp_path)
         process_of("one", tmp_path, other_than=first)
@@ -105,7 +117,7 @@ def test_what_gives_no_sign_of_life_is_started_again(tmp_path: Path) -> None:
 
 def test_nothing_is_started_before_what_it_needs_is_well(tmp_path: Path) -> None:
     ready = threading.Event()
-    first = Service(name="one", command=sleeper("one", tmp_path).command, is_well=ready.is_set)
+    first = Service(name="one", command=sleeper("one", tmp_path).command, is_well=lambda _: ready.is_set())
     with running(first, sleeper("two", tmp_path)):
         process_of("one", tmp_path)
         assert not (tmp_path / "two").exists()
