@@ -7,7 +7,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bench import calls, demo, history, imports, peer, road, warehouse
+from bench import calls, daemon, demo, history, imports, peer, road, warehouse
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -23,6 +23,8 @@ FIGURES: dict[str, Callable[[Path], Iterator[Figure]]] = {
     "peer": peer.peer,
     "definitions": imports.definitions,
     "demo": demo.demo,
+    "refresh": daemon.refresh,
+    "hour": daemon.hour,
     "calls": calls.calls,
     "budget": calls.budget,
 }

@@ -30,6 +30,9 @@ mutation Launch($parameters: ExecutionParams!) {
 }
 """
 STATUS = "query Status($run: ID!) { runOrError(runId: $run) { ... on Run { status } } }"
+TICKED = """
+{ runsOrError(limit: 1000) { ... on Runs { results { status tags { key value } } } } }
+"""
 LOCATIONS = "{ workspaceOrError { ... on Workspace { locationEntries { loadStatus locationOrLoadError { __typename } } } } }"
 
 
@@ -70,6 +73,11 @@ class Deployment:
     def memory(self) -> int:
         """The bytes that its processes hold, what they share counted once (PSS)."""
         return sum(process.memory_full_info().pss for process in self._tree())
+
+    def ticks(self) -> int:
+        """How many ticks of endpoints were run to a good end."""
+        runs = self._ask(TICKED)["runsOrError"]["results"]
+        return sum(run["status"] == "SUCCESS" and any(tag["key"] == "torn/tick" for tag in run["tags"]) for run in runs)
 
     def is_up(self) -> bool:
         """Whether the webserver answers, and has the definitions."""
