@@ -94,7 +94,7 @@ class Daemon:
 
     def runs(self, endpoint: str) -> list[dg.DagsterRun]:
         """The runs of an endpoint that were asked for, in order."""
-        return self.context.instance.get_runs(dg.RunsFilter(job_name=endpoint))[::-1]
+        return list(self.context.instance.get_runs(dg.RunsFilter(job_name=endpoint)))[::-1]
 
 
 @contextmanager
