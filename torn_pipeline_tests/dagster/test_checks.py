@@ -15,9 +15,12 @@ from torn_pipeline.errors import WarehouseBusy, WarehouseError
 from torn_pipeline.warehouse.duckdb import DuckDBWarehouse
 from torn_pipeline_tests.dagster.running import Platform, open_platform
 from torn_pipeline_tests.dagster.test_runs import FIRST, checks, failed_steps, records
+from torn_pipeline_tests.e2e.test_history import opened
+from torn_pipeline_tests.emulator import PROJECT, bigquery, emulator
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
 MEMBERS = "faction_members"
 
@@ -141,6 +144,49 @@ def test_the_checks_of_a_load_take_two_small_queries(known: Platform, monkeypatc
     assert known.run(MEMBERS).success
 
     assert asked == ["query"]
+
+
+def test_a_day_with_fewer_rows_than_usual_is_told_once_nothing_can_be_added_to_it(tmp_path: Path) -> None:
+    with opened(tmp_path, attacks=0) as harness:
+        assert not harness.run().error
+        today = datetime.now(UTC).date()
+        with duckdb.connect(str(harness.settings.data_dir / "warehouse.duckdb")) as connection:
+            connection.execute("SET TimeZone = 'UTC'")
+            (column,) = {harness.pipeline.plan("faction_attacks").window_column}
+            connection.execute("CREATE TABLE one AS FROM torn.faction_attacks LIMIT 1")
+            connection.execute("DELETE FROM torn.faction_attacks")
+            for back, rows in enumerate((0, 4, *[30] * 20)):
+                moment = f"TIMESTAMPTZ '{today - timedelta(days=back)} 06:00:00+00'"
+                connection.execute(
+                    f"INSERT INTO torn.faction_attacks SELECT one.* REPLACE ({back} * 1000 + n AS id, {moment} AS {column}) "  # noqa: S608 - our own
+                    f"FROM one, range({rows}) r(n)"
+                )
+            connection.execute("DROP TABLE one")
+        key = dg.AssetCheckKey(table_key("faction_attacks"), "volume")
+        assert not harness.run().error
+        (record,) = harness.instance.event_log_storage.get_asset_check_execution_history(key, limit=1)
+        check = record.evaluation
+        assert check is not None
+        assert not check.passed
+        assert check.description is not None
+        assert check.description.startswith(f"{today - timedelta(days=1)} has 4 rows, and 27 or more are usual (20 days before it)")
+
+
+def test_on_bigquery_the_checks_ask_and_are_answered(tmp_path: Path) -> None:
+    with bigquery() as warehouse:
+        url = f"bigquery://{PROJECT}/{warehouse.place.dataset}?location=EU"
+        with open_platform(tmp_path, warehouse=url, bigquery_emulator=emulator()) as platform:
+            for compared in (0, 1):
+                found = checks(platform.run(MEMBERS))
+                assert {name: one.passed for (_, name), one in found.items()} == dict.fromkeys(
+                    ("contract", "rules", "quarantine", "freshness", "nulls", "volume"), True
+                )
+                assert (found[MEMBERS, "volume"].metadata["compared"].value, found[MEMBERS, "nulls"].metadata["compared"].value) == (
+                    compared,
+                    compared,
+                )
+            (profiled, *_) = (one for one in steps.profiled(platform.pipeline, datetime.now(UTC)) if one.profile is not None)
+            assert (profiled.table.name, profiled.problem) == (MEMBERS, "")
 
 
 # --- the scores ----------------------------------------------------------------------------------------------

@@ -83,7 +83,7 @@ def test_the_demo_twice(console: Console) -> None:
     first = console.child("demo", code=LOOPBACK_ONLY)
     assert (first.status, first.err) == (0, "")
     crimes = first.row("torn/faction_crimes")
-    assert crimes[1:6] == ["default", "250", "250", "2", "passed"]
+    assert crimes[1:6] == ["default", "250", "250", "6", "passed"]
     assert len([line for line in first.out.splitlines() if line.startswith(("raw/", "torn/"))]) == 16
     assert f"warehouse: DuckDB file {console.data}/demo/warehouse.duckdb" in first.out
     assert "demo --keep" in first.out.splitlines()[-1]
