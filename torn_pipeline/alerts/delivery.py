@@ -75,6 +75,7 @@ class Channel:
                 break
             else:
                 self._sent(number, now)
+                _log.info("channel %s took %s %s: %s", self.sender.name, message.kind, message.id, message.title)
                 sent += 1
         return sent
 

@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from torn_pipeline.alerts import Message, Severity
+from torn_pipeline.errors import ChannelRefused, ChannelUnavailable
 from torn_pipeline_tests.exhaustive import EXHAUSTIVE
 from torn_pipeline_tests.unit.alerts.stubs import Desk, after, right, wrong
 
@@ -168,3 +169,54 @@ def _acknowledge(desk: Desk, thing: str, now: int) -> None:
         names = [name for name in CAUSES if f"{name} is stale" in about]
         if CAUSES[thing] in {CAUSES[name] for name in names} if CAUSES[thing] else names == [thing]:
             desk.alerts.acknowledge(incident.id, "ann", after(now))
+
+
+OUTCOMES = st.lists(st.sampled_from(["taken", "taken", "lost", "away", "refused"]), max_size=12)
+
+
+@settings(max_examples=EXAMPLES, deadline=None)
+@given(st.lists(st.one_of(looks, st.sampled_from(["send", "40"])), max_size=15), OUTCOMES)
+def test_a_channel_in_trouble_hears_all_of_it_in_the_end(
+    tmp_path_factory: pytest.TempPathFactory, script: list[str | list[Look]], outcomes: list[str]
+) -> None:
+    with TemporaryDirectory(dir=tmp_path_factory.getbasetemp()) as folder:
+        desk = Desk(Path(folder), {"name": "all", "channels": ["a"]})
+        now, came = _trouble(desk, script, outcomes)
+        for minute in range(now, now + 3000, 400):
+            desk.deliver(minute)
+        assert desk.alerts.waiting() == {}
+        assert all(incident.closed for incident in desk.alerts.incidents(open_only=False))
+        talks: dict[str, list[str]] = {}
+        for message in came.values():
+            talks.setdefault(message.incident, []).append("was" if message.title.startswith("Was wrong") else str(message.kind))
+        for talk in talks.values():
+            assert set(talk) == {"was"} or (talk[0], talk[-1], talk.count("recovery")) == ("alert", "recovery", 1), talk
+
+
+def _trouble(desk: Desk, script: list[str | list[Look]], outcomes: list[str]) -> tuple[int, dict[str, Message]]:
+    """Follow a script with a channel that fails as the outcomes say; the time, and the messages that came, in the order they first did."""
+    came: dict[str, Message] = {}
+    left = iter(outcomes)
+
+    def take(message: Message) -> None:
+        outcome = next(left, "taken")
+        if outcome in {"taken", "lost"}:
+            assert came.setdefault(message.id, message) == message, "the same id, other words"
+        if outcome in {"lost", "away"}:
+            raise ChannelUnavailable(outcome)
+        if outcome == "refused":
+            raise ChannelRefused(outcome)
+
+    desk.channels["a"].fails = take
+    now = 0
+    for step in (*script, [(thing, None) for thing in CAUSES]):
+        now += 1
+        if isinstance(step, list):
+            desk.alerts.observe(
+                [wrong(thing, now, bad, cause=CAUSES[thing]) if bad else right(thing, now) for thing, bad in step], now=after(now)
+            )
+        elif step == "send":
+            desk.deliver(now)
+        else:
+            now += 40
+    return now, came

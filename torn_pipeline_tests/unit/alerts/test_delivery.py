@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
@@ -258,3 +259,13 @@ def test_one_at_a_time_delivers_and_observing_goes_on_meanwhile(desk: Desk) -> N
     desk.channels["a"].fails = meanwhile
     desk.see(wrong("x"), deliver=False)
     assert desk.deliver(0) == 2
+
+
+def test_many_who_see_the_same_at_once_are_one_incident(tmp_path: Path) -> None:
+    desk = Desk(tmp_path)
+    with ThreadPoolExecutor(8) as pool:
+        for _ in pool.map(lambda _: desk.see(wrong("x")), range(24)):
+            pass
+    desk.deliver(0)
+    assert desk.said() == ["alert: x is stale"]
+    assert len(desk.alerts.incidents()) == 1
