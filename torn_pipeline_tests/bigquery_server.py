@@ -18,6 +18,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import shutil
 import sys
 import threading
@@ -104,36 +105,87 @@ row_access.secured = lambda: frozenset(keys[:3] for keys in list(_SAID[models.Ro
 
 # --- one table ------------------------------------------------------------------------------------------------------
 
-_TABLES: set[tuple[str, str, str]] = set()
-"""What was seen to be a table under just this name: DuckDB takes small letters for large ones, and BigQuery does not."""
-_list_objects = database.objects
+_SHAPES: dict[tuple[str, str, str], list[Any]] = {}
+"""The columns of tables that were looked at since a statement last changed the shape of any."""
+_THERE: set[tuple[str, str, str]] = set()
+"""Tables that were seen to be there, likewise."""
+_KINDS: dict[tuple[str, str, str], str] = {}
+"""Whether it is a table or a view, by just this name: to DuckDB large letters are small ones, to BigQuery they are not."""
+_SHAPING = re.compile(r"\b(CREATE|DROP|ALTER|COMMIT|ROLLBACK|ATTACH)\b", re.IGNORECASE)
+_OWN = ('CREATE OR REPLACE TABLE "emulator"."_results"', "CREATE TEMP")
+"""What no shape that is known here follows from."""
+
+
+class Cursor:
+    """A connection of DuckDB that notices when it changes the shape of a table."""
+
+    def __init__(self, real: Any) -> None:  # noqa: ANN401
+        self._real = real
+
+    def cursor(self) -> Cursor:
+        """Another one to the same databases."""
+        return Cursor(self._real.cursor())
+
+    def execute(self, sql: str, *given: Any) -> Any:  # noqa: ANN401
+        """Run a statement."""
+        global _SHAPES, _THERE  # new ones: who looks meanwhile keeps what it finds in the old ones
+        try:
+            return self._real.execute(sql, *given)
+        finally:
+            if _SHAPING.search(sql) and not sql.startswith(_OWN):
+                _SHAPES, _THERE = {}, set()
+                if "VIEW" in sql:
+                    _KINDS.clear()
+
+    def __getattr__(self, name: str) -> Any:  # noqa: ANN401
+        return getattr(self._real, name)
 
 
 def objects(project: str, dataset: str, table: str | None = None) -> list[tuple[str, str, int]]:
-    """A table or view with its number of rows, or all of a dataset."""
+    """A table or view, without its number of rows, or all of a dataset with them."""
     if table is None:
         found: list[tuple[str, str, int]] = _list_objects(project, dataset)
         return found
-    key = (project, dataset, table)
-    try:
-        [(rows,)] = database.fetch(f"SELECT count(*) FROM {database.quote(*key)}")  # noqa: S608 - quoted
-    except duckdb.CatalogException:
-        _TABLES.discard(key)
-        return []
-    if dataset == tables.RESULTS or key in _TABLES:
-        return [(table, "TABLE", rows)]
-    found = _list_objects(*key)
-    _TABLES.update(key for _, kind, _ in found if kind == "TABLE")
-    return found
+    key, there = (project, dataset, table), _THERE
+    if key not in there:
+        try:
+            database.fetch(f"SELECT 1 FROM {database.quote(*key)} LIMIT 0")  # noqa: S608 - quoted
+        except duckdb.CatalogException:
+            _KINDS.pop(key, None)
+            return []
+        if dataset == tables.RESULTS:
+            return [(table, "TABLE", 0)]
+        if key not in _KINDS:
+            _KINDS.update((key, kind) for _, kind, _ in _list_objects(*key))
+        there.add(key)
+    return [(table, _KINDS[key], 0)] if key in _KINDS else []
 
 
-def is_dataset(project: str, dataset: str) -> bool:
-    """What is said of a dataset is forgotten when it is dropped."""
-    return (project, dataset) in _SAID[models.Dataset] or bool(_is_dataset(project, dataset))
+def look_up(project: str, dataset: str, table: str) -> tuple[str, int] | None:
+    """What a table or view is, with the number of its rows."""
+    found: tuple[str, int] | None = _look_up(project, dataset, table)
+    if found is None or found[0] != "TABLE":
+        return found
+    [(rows,)] = database.fetch(f"SELECT count(*) FROM {tables.name(project, dataset, table)}")  # noqa: S608 - quoted
+    return found[0], rows
+
+
+def is_table(project: str, dataset: str, table: str) -> bool:
+    """Whether there is a table or a view of this name."""
+    return _look_up(project, dataset, table) is not None
 
 
 def columns(project: str, dataset: str, table: str) -> list[Any]:
     """The columns of a table, by what DuckDB says of it alone."""
+    key, shapes = (project, dataset, table), _SHAPES
+    if dataset == tables.RESULTS:
+        return _columns(*key)
+    if key not in shapes:
+        shapes[key] = _columns(*key)
+    return list(shapes[key])
+
+
+def _columns(project: str, dataset: str, table: str) -> list[Any]:
     name = tables.name(project, dataset, table)
     with database.cursor() as cursor:
         try:
@@ -150,9 +202,31 @@ def columns(project: str, dataset: str, table: str) -> list[Any]:
         ]
 
 
-_is_dataset, datasets.exists = datasets.exists, is_dataset
-database.objects, tables.columns = objects, columns
+def is_dataset(project: str, dataset: str) -> bool:
+    """What is said of a dataset is forgotten when it is dropped."""
+    return (project, dataset) in _SAID[models.Dataset] or bool(_is_dataset(project, dataset))
+
+
+_list_objects, _look_up, _is_dataset = database.objects, tables._lookup, datasets.exists
+database.objects, tables._lookup, tables.exists, tables.columns, datasets.exists = objects, look_up, is_table, columns, is_dataset
 partitions._hidden = lambda _table: False  # no table here is partitioned by the time its rows came
+
+
+def empty(dataset: str, meta: str, kept: str) -> dict[str, int]:
+    """Forget every job with its answer, and drop every table of both datasets but for those that are kept, which are emptied."""
+    _JOBS.clear()
+    database.execute("DROP SCHEMA emulator._results CASCADE; CREATE SCHEMA emulator._results")
+    project, dropped = tables.database.settings.default_project_id, 0
+    for place in (dataset, meta):
+        for name, kind, _ in _list_objects(project, place):
+            if place == meta and name in kept.split(","):
+                database.execute(f"DELETE FROM {database.quote(project, place, name)}")  # noqa: S608 - quoted
+            else:
+                database.execute(f"DROP {kind} {database.quote(project, place, name)}")
+                tables.forget(project, place, name)
+                dropped += 1
+    return {"dropped": dropped}
+
 
 # --- in memory, and one job at a time ----------------------------------------------------------------------------------
 
@@ -182,7 +256,7 @@ class Settings:
 
 
 def connect(*given: Any, **options: Any) -> Any:  # noqa: ANN401
-    return _connect(*given, **{**options, "config": {**options.get("config", {}), "threads": 1}})
+    return Cursor(_connect(*given, **{**options, "config": {**options.get("config", {}), "threads": 1}}))
 
 
 def attach(connection: Any, project: str) -> None:  # noqa: ANN401
@@ -209,5 +283,6 @@ def end() -> None:
 
 
 if __name__ == "__main__":
+    import_module("local_bigquery.app").app.delete("/emptied/{dataset}/{meta}")(empty)
     threading.Thread(target=end, daemon=True).start()
     import_module("local_bigquery.cli").main()
