@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import subprocess
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import polars as pl
@@ -36,7 +37,22 @@ def test_status_before_and_after_the_first_fetch(console: Console) -> None:
     console("load", "faction_crimes", "--account", "second")
     row = console("status").row("faction_crimes", "second")
     assert row[3:5] == ["40", "0"]
-    assert row[5][14:16] in {"00", "15", "30", "45"}
+    assert row[5].endswith("Z")
+
+
+@pytest.mark.parametrize(("frequency", "minutes"), [("PT15M", 15), ("PT7M", 7), ("PT1H30M", 90), ("P2D", 2880), ("P1W", 10080)])
+def test_status_tells_the_next_run_of_any_frequency(console: Console, frequency: str, minutes: int) -> None:
+    file = console.folder / "config/pipeline.json"
+    config = json.loads(file.read_text())
+    for endpoint in config["endpoints"]:
+        endpoint["frequency"] = frequency
+    file.write_text(json.dumps(config))
+    before = datetime.now(UTC)
+    told = datetime.strptime(console("status").row("faction_crimes", "default")[-1], "%Y-%m-%dT%H:%M%z")
+
+    assert before < told <= datetime.now(UTC) + timedelta(minutes=minutes)
+    late = int(told.timestamp()) // 60 % minutes  # minutes after a multiple of the period since 1970
+    assert late <= min(minutes / 4, 15)
 
 
 def test_status_of_a_disabled_endpoint(console: Console) -> None:
