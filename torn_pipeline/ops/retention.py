@@ -15,6 +15,7 @@ from datetime import UTC
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from torn_pipeline.config.alerts import AlertsConfig
 from torn_pipeline.config.models import StorageMode
 from torn_pipeline.config.retention import kept_since
 from torn_pipeline.landing.removing import fetch_ids, landed, remove, remove_files, stray, unfinished
@@ -32,12 +33,13 @@ if TYPE_CHECKING:
     from torn_pipeline.settings import Settings
     from torn_pipeline.warehouse import Warehouse
 
-__all__ = ["HEAD", "Freed", "prune", "prune_incomplete", "prune_landing", "prune_temporary", "rows_of", "spare_fetches"]
+__all__ = ["HEAD", "Freed", "prune", "prune_alerts", "prune_incomplete", "prune_landing", "prune_temporary", "rows_of", "spare_fetches"]
 
 Row = dict[str, Any]
 """A row of ``torn_meta.fetches``."""
 
 HEAD = ("what", "things", "bytes", "kept since")
+_ALERTS = "alerts.sqlite"
 _SPILLED = ("tmp/prepared-*", "*.duckdb.tmp", "backups/*.new")
 _SCRATCH = ("torn-pipeline-*", "torn-bigquery-*")
 
@@ -73,6 +75,7 @@ def prune(
     yield from prune_landing(config, landing, warehouse, now, dry_run=dry_run)
     yield prune_incomplete(config, landing, warehouse, now, dry_run=dry_run)
     yield prune_temporary(settings, config, landing, now, dry_run=dry_run)
+    yield prune_alerts(settings, config, now, dry_run=dry_run)
 
 
 # --- the landing ---------------------------------------------------------------------------------------------------
@@ -177,6 +180,20 @@ def prune_temporary(settings: Settings, config: PipelineConfig, landing: Landing
         else:
             path.unlink(missing_ok=True)
     return Freed(what="temporary", things=len(found), size=size, since=since)
+
+
+def prune_alerts(settings: Settings, config: PipelineConfig, now: datetime, *, dry_run: bool = False) -> Freed:
+    """Forget the incidents that are over for long enough; the room they took is used again, and counts as none."""
+    from torn_pipeline.alerts import Alerts
+
+    since, file = kept_since(config.retention.alerts, now), settings.data_dir / _ALERTS
+    things = 0
+    if since is not None and file.exists():
+        # Neither rules nor channels are needed to forget, so that a mistake in alerts.yaml keeps nothing else from being freed.
+        alerts = Alerts(file, AlertsConfig(channels=(), rules=()), {})
+        over = [one for one in alerts.incidents(open_only=False) if one.closed is not None and one.closed < since]
+        things = len(over) if dry_run else alerts.prune(since)
+    return Freed(what="alerts", things=things, size=0, since=since)
 
 
 def _temporary(settings: Settings, landing: Landing) -> Iterator[Path]:

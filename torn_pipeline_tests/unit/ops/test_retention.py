@@ -14,8 +14,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from torn_pipeline import steps
+from torn_pipeline.alerts import Kind, Observation, Severity, open_alerts
 from torn_pipeline.errors import UsageError
-from torn_pipeline.ops.retention import Freed, prune, prune_temporary, rows_of, spare_fetches
+from torn_pipeline.ops.retention import Freed, prune, prune_alerts, prune_temporary, rows_of, spare_fetches
 from torn_pipeline.settings import Settings
 from torn_pipeline.simulator import Simulator, Size, World
 from torn_pipeline.torn import Span, merged, without
@@ -262,3 +263,21 @@ def test_what_killed_processes_left_goes_and_what_is_in_use_stays(place: Place, 
     assert (freed.things, freed.size) == (6, 60)
     assert not any(path.exists() for path in old)
     assert all(path.exists() for path in kept)
+
+
+# --- alerts ----------------------------------------------------------------------------------------------------------------
+
+
+def test_incidents_that_are_over_are_forgotten_and_others_never(place: Place) -> None:
+    settings, config = place.settings, place.pipeline.config
+    assert prune_alerts(settings, config, LATER) == Freed(what="alerts", things=0, size=0, since=LATER - timedelta(days=365))
+    alerts = open_alerts(settings)
+    for subject, ends in (("over", True), ("open", False)):
+        for moment, ok in ((NOW, False), *([(NOW + MINUTE, True)] if ends else [])):
+            seen = Observation(kind=Kind.DISK_LOW, subject=subject, ok=ok, at=moment, severity=Severity.ERROR, title=subject)
+            alerts.observe([seen], now=moment)
+    then = NOW + timedelta(days=366)
+    (settings.config.parent / "alerts.yaml").write_text("nonsense")  # what is wrong there keeps nothing from being freed
+    assert prune_alerts(settings, config, NOW + timedelta(days=364)).things == 0
+    assert [prune_alerts(settings, config, then, dry_run=dry_run).things for dry_run in (True, True, False, False)] == [1, 1, 1, 0]
+    assert [incident.closed for incident in alerts.incidents(open_only=False)] == [None]
