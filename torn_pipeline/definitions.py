@@ -24,6 +24,7 @@ from torn_pipeline.automation import (
 )
 from torn_pipeline.config import load_config
 from torn_pipeline.ops.logging import configure
+from torn_pipeline.ops.process import collect_less
 from torn_pipeline.plan import plan_of
 from torn_pipeline.resources import WarehouseIOManager, pipeline_resource
 from torn_pipeline.settings import Settings
@@ -82,5 +83,6 @@ def _kind(warehouse: str) -> str:
 @dg.definitions
 def defs() -> dg.Definitions:
     """What Dagster loads, in its code server and in each run's process: these log as the console script does."""
+    collect_less()
     configure(Settings.from_environment())
     return build_defs()

@@ -49,7 +49,7 @@ def dev(session: Session, *, port: int) -> int:
 def _teller(session: Session, settings: Settings) -> Callable[[str, str], None]:
     """What becomes of news about the processes: a line here, and an observation for the alerts, which are sent at once."""
     from torn_pipeline.alerts import open_alerts
-    from torn_pipeline.steps import service_observation
+    from torn_pipeline.steps.watching import service_observation
 
     def tell(name: str, problem: str) -> None:
         with suppress(OSError):  # nobody may be there any more to read it

@@ -26,7 +26,8 @@ def health(session: Session, *, alert: bool) -> int:
     Needs no Dagster, so it can be asked by cron or Kubernetes. Exit status 1 when something is wrong, warnings aside.
     """
     from torn_pipeline.alerts import Severity, open_alerts
-    from torn_pipeline.steps import look, open_pipeline
+    from torn_pipeline.steps import open_pipeline
+    from torn_pipeline.steps.health import look
 
     settings, now = session.settings(), datetime.now(UTC)
     found, alerts = list(look(open_pipeline(settings), now)), open_alerts(settings)

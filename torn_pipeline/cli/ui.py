@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from torn_pipeline.errors import PipelineError, UsageError
 from torn_pipeline.ops.heartbeat import HEARTBEAT_FILE, last_beat
 from torn_pipeline.ops.supervisor import Service, Supervisor
-from torn_pipeline.steps import DAEMON  # noqa: TID253 - this module is loaded as late as the steps
+from torn_pipeline.steps.watching import DAEMON  # noqa: TID253 - this module is loaded as late as the steps
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
