@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import secrets
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -108,19 +107,11 @@ class Alerts:
         Raises:
             ConfigError: the file cannot be used.
         """
-        with ExitStack() as stack:
-            try:
-                stack.enter_context(FileLock(self._store.path.with_suffix(".delivery.lock"), timeout=0))
-            except Timeout:
-                return 0
-            with self._store.transaction() as database:
-                outbox = Outbox(database, self.config, now)
-                settle_gone(database, outbox)
-                busy = [sender for name, sender in self._senders.items() if has_work(database, outbox, name)]
-            if not busy:
-                return 0
-            pool = stack.enter_context(ThreadPoolExecutor(len(busy)))
-            return sum(pool.map(lambda sender: self._channel(sender).deliver(now), busy))
+        try:
+            with FileLock(self._store.path.with_suffix(".delivery.lock"), timeout=0):
+                return self._deliver(now)
+        except Timeout:
+            return 0
 
     def test(self, channel: str, now: datetime) -> None:
         """Send a test message by a channel, now.
@@ -173,6 +164,20 @@ class Alerts:
         """Forget the incidents that ended before a moment (UTC), with their messages; their number."""
         with self._store.transaction() as database:
             return database.execute("DELETE FROM incidents WHERE closed < ?", (stamp(before),)).rowcount
+
+    def _deliver(self, now: datetime) -> int:
+        sent = 0
+        while busy := self._busy(now):  # again, as those that fail have become news for the others
+            with ThreadPoolExecutor(len(busy)) as pool:
+                sent += sum(pool.map(lambda channel: channel.deliver(now), busy))
+        return sent
+
+    def _busy(self, now: datetime) -> list[Channel]:
+        """The channels that have something to send."""
+        with self._store.transaction() as database:
+            outbox = Outbox(database, self.config, now)
+            settle_gone(database, outbox)
+            return [self._channel(sender) for name, sender in self._senders.items() if has_work(database, outbox, name)]
 
     def _channel(self, sender: Sender) -> Channel:
         return Channel(self._store, self.config, sender, self._redact)

@@ -171,7 +171,7 @@ def _acknowledge(desk: Desk, thing: str, now: int) -> None:
             desk.alerts.acknowledge(incident.id, "ann", after(now))
 
 
-OUTCOMES = st.lists(st.sampled_from(["taken", "taken", "lost", "away", "refused"]), max_size=12)
+OUTCOMES = st.lists(st.sampled_from(["taken", "taken", "lost", "away", "refused"]), max_size=6)
 
 
 @settings(max_examples=EXAMPLES, deadline=None)
