@@ -12,6 +12,7 @@ import dagster as dg
 from torn_pipeline.alerts import Kind, open_alerts
 from torn_pipeline.assets import raw_key, table_key
 from torn_pipeline.automation.observing import Watched, automations, ended_runs
+from torn_pipeline.automation.schedules import trigger_name
 from torn_pipeline.checks import FRESHNESS
 from torn_pipeline.errors import PipelineError
 from torn_pipeline.ops.heartbeat import HEARTBEAT_FILE, beat
@@ -35,15 +36,30 @@ _log = logging.getLogger(__name__)
 
 _CURSOR = "runs"
 _AFTER_AN_ERROR = timedelta(minutes=1)
+_BREAK = timedelta(minutes=3)  # without a look: the daemon was down, or the machine was off
+_NEVER = datetime.min.replace(tzinfo=UTC)
 _OPS = ("team:ops",)
 
 
 @dataclass(slots=True)
 class Looks:
-    """When the warehouse was asked last, and when it is to be asked again: a look at it costs a query."""
+    """What one look leaves to the next.
 
-    next_query: datetime = field(default_factory=lambda: datetime.now(UTC))
+    The warehouse is asked again at ``next_query``, as that costs a query; ``stale`` is what it said of each endpoint. ``since`` is
+    when looking began after the last break, ``last`` the last look.
+    """
+
+    next_query: datetime = _NEVER
     stale: dict[str, bool] = field(default_factory=dict)
+    since: datetime = _NEVER
+    last: datetime = _NEVER
+
+    def look(self, now: datetime) -> datetime:
+        """Note a look, and say since when there was no break."""
+        if now - self.last > _BREAK:
+            self.since = now
+        self.last = now
+        return self.since
 
 
 def look_around(
@@ -61,13 +77,15 @@ def look_around(
     settings = pipeline.settings
     beat(settings.data_dir / HEARTBEAT_FILE, what=DAEMON, at=now, ping=settings.heartbeat_url)
     alerts = open_alerts(settings)
-    ended, cursor = ended_runs(instance, alerts.cursor(_CURSOR) or "", _by_job(plans), settings.ui_url)
+    ended, cursor = ended_runs(instance, alerts.cursor(_CURSOR) or "", _by_job(plans), now, settings.ui_url)
     alerts.observe(ended, now=now, cursors={_CURSOR: cursor})
-    tables, events = _tables(pipeline, looks, now)
-    triggers = automations(instance, _by_trigger(plans, others), now)
+    triggers = automations(instance, _by_trigger(plans, others), now, looks.look(now))
     machine = _as_far_as_it_goes(watch_machine(pipeline, now))
-    alerts.observe([*triggers, *machine, *tables], now=now)
-    sent = alerts.deliver(now)
+    alerts.observe([*triggers, *machine], now=now)
+    sent = alerts.deliver(now)  # before the warehouse is asked, which may be busy for a minute
+    tables, events = _tables(pipeline, looks, now)
+    alerts.observe(tables, now=now)
+    sent += alerts.deliver(now)
     return f"{len(ended)} news of runs and checks, {len(alerts.incidents())} incidents open, {sent} messages sent", events
 
 
@@ -86,6 +104,7 @@ def _by_job(plans: Sequence[EndpointPlan]) -> Mapping[str, Watched]:
         plan.endpoint.name: Watched(
             (raw_key(plan.endpoint.name).to_user_string(), *(table_key(table.name).to_user_string() for table in plan.all_tables)),
             owners_of(plan.endpoint),
+            plan.endpoint.accounts[0],
         )
         for plan in plans
     }
@@ -93,12 +112,7 @@ def _by_job(plans: Sequence[EndpointPlan]) -> Mapping[str, Watched]:
 
 def _by_trigger(plans: Sequence[EndpointPlan], others: Iterable[str]) -> Mapping[str, tuple[Watched, timedelta]]:
     by_job = _by_job(plans)
-    known = {
-        f"{plan.endpoint.name}_{kind}": (by_job[plan.endpoint.name], plan.endpoint.frequency)
-        for plan in plans
-        if plan.endpoint.enabled
-        for kind in ("schedule", "sensor")
-    }
+    known = {trigger_name(plan): (by_job[plan.endpoint.name], plan.endpoint.frequency) for plan in plans if plan.endpoint.enabled}
     return known | {name: (Watched((), _OPS), timedelta(days=1)) for name in others}
 
 

@@ -20,37 +20,45 @@ __all__ = ["Watched", "automations", "ended_runs"]
 _ENDS: Final = (dg.DagsterEventType.RUN_FAILURE, dg.DagsterEventType.RUN_SUCCESS)
 _MOST = 200  # ends of runs of each kind that one look takes
 _ROWS = 5  # offending rows that a message shows
+_DESCRIBED = "findings"  # the table of a check's result that its description tells
 _CAUSES = {
     "ApiUnavailable": "the API",
     "ApiClosed": "the API",
+    "StayAway": "the API",
     "RateLimited": "the API",
+    "LedgerUnavailable": "the count of calls",
     "DayIsFull": "the rows a day of {account}",
     "KeyRefused": "the key of {account}",
+    "KeyDone": "the key of {account}",
+    "KeyDoneForToday": "the key of {account}",
     "WarehouseBusy": "the warehouse",
     "WarehouseError": "the warehouse",
     "LandingError": "the landing",
 }
 """What makes many endpoints fail at once, by the error that each of them fails with."""
 _GRACE = timedelta(minutes=10)
+_UNDECIDED = timedelta(minutes=1)  # as long as Dagster may take to say of a run that failed whether it is tried again
+_RETRIED = "dagster/will_retry"
 
 
 class Watched(NamedTuple):
-    """What a job or an automation is about: the keys of its assets, and whose they are."""
+    """What a job or an automation is about: the keys of its assets, whose they are, and the account that it asks with first."""
 
     assets: tuple[str, ...]
     owners: tuple[str, ...]
+    account: str = ""
 
 
 _NOTHING = Watched((), ())
 
 
 def ended_runs(
-    instance: dg.DagsterInstance, cursor: str, watched: Mapping[str, Watched], ui_url: str = ""
+    instance: dg.DagsterInstance, cursor: str, watched: Mapping[str, Watched], now: datetime, ui_url: str = ""
 ) -> tuple[list[Observation], str]:
     """The runs that have ended since a cursor and what their checks said, in the order they ended, and the cursor after them.
 
-    Without a cursor there are none: what was before anybody looked is no news. ``watched`` says by job what it is about, ``ui_url``
-    where Dagster's UI is.
+    Without a cursor there are none: what was before anybody looked is no news. A run that is tried again has not ended. ``watched``
+    says by job what it is about, ``now`` (UTC) when it is looked, ``ui_url`` where Dagster's UI is.
     """
     after: dict[str, int] = json.loads(cursor) if cursor else {kind.value: _newest(instance, kind) for kind in _ENDS}
     found: list[dg.EventLogRecord] = []
@@ -63,28 +71,37 @@ def ended_runs(
             horizon = min(horizon, records[-1].timestamp)
     observations: list[Observation] = []
     for record in sorted((one for one in found if one.timestamp <= horizon), key=lambda one: one.timestamp):
+        run = instance.get_run_by_id(record.run_id)
+        if run is not None and run.tags.get(_RETRIED) != "true":
+            if _is_undecided(instance, run, record, now):
+                break  # the next look finds it, and what ended after it
+            observations += (replace(one, link=f"{ui_url}{one.link}" if ui_url else "") for one in _run(instance, run, record, watched))
         after[record.event_log_entry.get_dagster_event().event_type_value] = record.storage_id
-        observations += (replace(one, link=f"{ui_url}{one.link}" if ui_url else "") for one in _run(instance, record, watched))
     return observations, json.dumps(after)
 
 
-def automations(instance: dg.DagsterInstance, watched: Mapping[str, tuple[Watched, timedelta]], now: datetime) -> Iterator[Observation]:
+def automations(
+    instance: dg.DagsterInstance, watched: Mapping[str, tuple[Watched, timedelta]], now: datetime, since: datetime
+) -> Iterator[Observation]:
     """Whether schedules and sensors work: switched on, their last tick no failure and not long ago.
 
-    ``watched`` says by name what each is about, and how often it ticks; those that have never ticked are left out.
+    ``watched`` says by name what each is about, and how often it ticks; those that Dagster has never seen are left out. ``since``
+    (UTC) is when the daemon was up again after a break, in which nothing could tick.
     """
     for state in instance.all_instigator_state():
         known = watched.get(state.name)
         if known is None:
             continue
         about, period = known
-        tick = next(iter(instance.get_ticks(state.instigator_origin_id, state.selector_id, limit=1)), None)
+        # The newest tick may be at work just now; that says nothing yet.
+        ticks = instance.get_ticks(state.instigator_origin_id, state.selector_id, limit=2)
+        tick = next((one for one in ticks if one.status.value != "STARTED"), None)
         problem = ""
         if state.status.value == "STOPPED":
             problem = "is switched off; switch it on in the UI, or say `enabled: false` in the config"
         elif tick is not None and tick.status.value == "FAILURE":
             problem = f"failed: {tick.error.message.strip() if tick.error else 'see its ticks in the UI'}"
-        elif tick is not None and now.timestamp() - tick.timestamp > (2 * period + _GRACE).total_seconds():
+        elif tick is not None and now.timestamp() - max(tick.timestamp, since.timestamp()) > (2 * period + _GRACE).total_seconds():
             problem = f"has not ticked since {datetime.fromtimestamp(tick.timestamp, UTC):%Y-%m-%d %H:%M} UTC; is the daemon up?"
         yield Observation(
             kind=Kind.AUTOMATION_DEAD,
@@ -103,10 +120,15 @@ def _newest(instance: dg.DagsterInstance, kind: dg.DagsterEventType) -> int:
     return next((record.storage_id for record in instance.fetch_run_status_changes(kind, limit=1).records), 0)
 
 
-def _run(instance: dg.DagsterInstance, record: dg.EventLogRecord, watched: Mapping[str, Watched]) -> Iterator[Observation]:
-    run = instance.get_run_by_id(record.run_id)
-    if run is None or run.tags.get("dagster/will_retry") == "true":
-        return
+def _is_undecided(instance: dg.DagsterInstance, run: dg.DagsterRun, record: dg.EventLogRecord, now: datetime) -> bool:
+    """Whether Dagster, which says so a moment after the end, has not said yet whether the run is tried again."""
+    is_young = now.timestamp() - record.timestamp < _UNDECIDED.total_seconds()
+    return run.is_failure and instance.run_retries_enabled and _RETRIED not in run.tags and is_young
+
+
+def _run(
+    instance: dg.DagsterInstance, run: dg.DagsterRun, record: dg.EventLogRecord, watched: Mapping[str, Watched]
+) -> Iterator[Observation]:
     about, at = watched.get(run.job_name, _NOTHING), datetime.fromtimestamp(record.timestamp, UTC)
     account = account_of(run.tags.get("dagster/partition") or run.tags.get("dagster/asset_partition_range_start", ""))
     ok = run.is_success
@@ -122,7 +144,7 @@ def _run(instance: dg.DagsterInstance, record: dg.EventLogRecord, watched: Mappi
         text=f"{sentence} (run {run.run_id})" if sentence else f"run {run.run_id}",
         assets=about.assets,
         owners=about.owners,
-        cause=_CAUSES.get(error, "").format(account=account or "the first account"),
+        cause=_CAUSES.get(error, "").format(account=account or about.account),
         link=f"/runs/{run.run_id}",
     )
     events = instance.get_records_for_run(run.run_id, of_type=dg.DagsterEventType.ASSET_CHECK_EVALUATION).records
@@ -165,11 +187,12 @@ def _check(check: dg.AssetCheckEvaluation, account: str, owners: tuple[str, ...]
 
 def _rows(check: dg.AssetCheckEvaluation) -> Iterator[str]:
     """The first of the rows that a check's result shows."""
-    for value in check.metadata.values():
-        if isinstance(value, dg.TableMetadataValue):
-            yield from (_row(record.data) for record in value.records[:_ROWS])
+    for name, value in check.metadata.items():
+        if isinstance(value, dg.TableMetadataValue) and name != _DESCRIBED:
+            columns = [column.name for column in value.schema.columns]
+            yield from (_row(columns, record.data) for record in value.records[:_ROWS])
 
 
-def _row(cells: Mapping[str, object]) -> str:
-    named: Sequence[str] = [f"{name} {value}" for name, value in cells.items() if value not in {None, ""}]
+def _row(columns: Sequence[str], cells: Mapping[str, object]) -> str:
+    named = [f"{name} {cells[name]}" for name in columns if cells.get(name) not in {None, ""}]
     return f"- {', '.join(named)}"

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from torn_pipeline.config.ticks import Decision
     from torn_pipeline.plan import EndpointPlan
 
-__all__ = ["endpoint_trigger"]
+__all__ = ["endpoint_trigger", "trigger_name"]
 
 _SECONDS = 30  # between two looks of a sensor
 _RUN_RETRIES = "1"  # of a scheduled run, after the client's own retries: the next tick is never far
@@ -40,10 +40,18 @@ def current_time() -> datetime:
 
 def endpoint_trigger(plan: EndpointPlan, job: UnresolvedAssetJobDefinition) -> dg.ScheduleDefinition | dg.SensorDefinition:
     """What starts the runs of an endpoint, as its ``frequency`` and ``catch_up`` ask."""
-    crons = plan.endpoint.ticks.crons
-    if crons is None or plan.endpoint.catch_up is CatchUp.ALL:
-        return _sensor(plan, job)
-    return _schedule(plan, job, crons)
+    crons = _crons(plan)
+    return _sensor(plan, job) if crons is None else _schedule(plan, job, crons)
+
+
+def trigger_name(plan: EndpointPlan) -> str:
+    """The name of what starts the runs of an endpoint."""
+    return f"{plan.endpoint.name}_{'sensor' if _crons(plan) is None else 'schedule'}"
+
+
+def _crons(plan: EndpointPlan) -> tuple[str, ...] | None:
+    """The cron lines of an endpoint's schedule; ``None`` where it takes a sensor."""
+    return None if plan.endpoint.catch_up is CatchUp.ALL else plan.endpoint.ticks.crons
 
 
 # --- a schedule ------------------------------------------------------------------------------------------------
@@ -51,7 +59,7 @@ def endpoint_trigger(plan: EndpointPlan, job: UnresolvedAssetJobDefinition) -> d
 
 def _schedule(plan: EndpointPlan, job: UnresolvedAssetJobDefinition, crons: tuple[str, ...]) -> dg.ScheduleDefinition:
     @dg.schedule(
-        name=f"{plan.endpoint.name}_schedule",
+        name=trigger_name(plan),
         job=job,
         cron_schedule=list(crons),
         execution_timezone="UTC",
@@ -83,7 +91,7 @@ def _at_tick(plan: EndpointPlan, account: str, tick: datetime, now: datetime, in
 
 def _sensor(plan: EndpointPlan, job: UnresolvedAssetJobDefinition) -> dg.SensorDefinition:
     @dg.sensor(
-        name=f"{plan.endpoint.name}_sensor",
+        name=trigger_name(plan),
         job=job,
         minimum_interval_seconds=_SECONDS,
         default_status=dg.DefaultSensorStatus.RUNNING,
@@ -91,7 +99,7 @@ def _sensor(plan: EndpointPlan, job: UnresolvedAssetJobDefinition) -> dg.SensorD
     )
     def sensor(context: dg.SensorEvaluationContext) -> dg.SensorResult:
         now = current_time()
-        begun = datetime.fromtimestamp(context.last_sensor_start_time, UTC) if context.last_sensor_start_time else now
+        begun = datetime.fromtimestamp(context.last_sensor_start_time or 0, UTC)
         handled = _read_cursor(plan, context.cursor, begun, now)
         decisions = {account: _up_to_now(plan, account, handled[account], now, context.instance) for account in plan.endpoint.accounts}
         requests, notes = _requests(plan, decisions), _notes(decisions)

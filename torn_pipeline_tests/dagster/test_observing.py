@@ -1,0 +1,167 @@
+"""What is seen of runs, checks, schedules and sensors, on runs that really failed, and on ticks of every kind."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
+
+from torn_pipeline.alerts import Kind, Observation, Severity
+from torn_pipeline.automation.observing import Watched, automations, ended_runs
+from torn_pipeline.simulator import HttpStatus
+from torn_pipeline_tests.dagster.test_runs import FIRST, RETRY_TAG, SCHEDULED, crimes_of
+
+if TYPE_CHECKING:
+    import pytest
+
+    from torn_pipeline_tests.dagster.running import Platform
+
+MEMBERS = "faction_members"
+ABOUT = Watched((f"raw/{MEMBERS}", f"torn/{MEMBERS}"), ("team:faction",), "default")
+UI = "http://127.0.0.1:3000"
+MANY = 1_000  # calls: more than any run makes
+NOW = datetime(2026, 5, 4, 12, tzinfo=UTC)
+QUARTER = timedelta(minutes=15)
+
+
+def news(platform: Platform, cursor: str) -> tuple[list[Observation], str]:
+    return ended_runs(platform.instance, cursor, {MEMBERS: ABOUT}, datetime.now(UTC), UI)
+
+
+# --- runs and their checks -------------------------------------------------------------------------------------
+
+
+def test_a_failure_is_told_once_with_its_cause_and_nothing_of_what_was_before(platform: Platform) -> None:
+    platform.simulator.faults.append(HttpStatus(status=503, times=MANY))
+    platform.run(MEMBERS)
+    before, cursor = news(platform, "")
+
+    failed = platform.run(MEMBERS)
+
+    assert before == []
+    (told,), cursor = news(platform, cursor)
+    assert (told.kind, told.subject, told.ok, told.severity) == (Kind.RUN_FAILED, "faction_members|default", False, Severity.ERROR)
+    assert told.title == "faction_members for default failed"
+    assert "503" in told.text
+    assert told.text.endswith(f"(run {failed.run_id})")
+    assert (told.cause, told.assets, told.owners) == ("the API", ABOUT.assets, ABOUT.owners)
+    assert told.link == f"{UI}/runs/{failed.run_id}"
+    assert news(platform, cursor) == ([], cursor)
+
+    platform.simulator.faults.clear()
+    first, second = platform.world.keys
+    del platform.world.keys[second]
+    platform.run(MEMBERS)
+    platform.run(MEMBERS, "second")
+    told_now, _ = news(platform, cursor)
+    runs = [(one.subject, one.ok, one.cause) for one in told_now if one.kind is Kind.RUN_FAILED]
+    assert runs == [("faction_members|default", True, ""), ("faction_members|second", False, "the key of second")]
+    assert not any(key in repr(told_now) for key in (first, second))
+
+
+def test_a_check_is_told_with_what_it_found_and_its_rows(platform: Platform) -> None:
+    _, cursor = news(platform, "")
+    failed = next(crime for crime in crimes_of(platform, FIRST) if crime["status"] == "Failure")
+    failed["rewards"] = {"money": 5, "items": [], "respect": 1, "scope": 0, "payout": None}
+
+    platform.run("faction_crimes")
+
+    told, _ = news(platform, cursor)
+    assert next(one.kind for one in told if one.ok) is Kind.RUN_FAILED
+    (wrong,) = [one for one in told if not one.ok]
+    assert (wrong.kind, wrong.severity) == (Kind.CHECK_FAILED, Severity.WARNING)
+    assert wrong.title == "check rules of torn/faction_crimes for default failed"
+    first, *rows = wrong.text.splitlines()
+    assert "rewards_only_when_successful" in first
+    assert rows[0].startswith(f"- _account default, id {failed['id']}, found rule broken rewards_only_when_successful, value ")
+    assert wrong.assets == ("torn/faction_crimes",)
+    assert wrong.link == f"{UI}/assets/torn/faction_crimes?view=checks&checkDetail=rules"
+
+
+def test_a_run_that_is_tried_again_has_not_failed_yet(platform: Platform, monkeypatch: pytest.MonkeyPatch) -> None:
+    _, cursor = news(platform, "")
+    platform.simulator.faults.append(HttpStatus(status=503, times=MANY))
+    platform.run(MEMBERS, tags=SCHEDULED)
+    assert news(platform, cursor)[0] == []
+
+    # Between the end of a run and Dagster's word on whether it is tried again there is a moment.
+    with monkeypatch.context() as patch:
+        patch.setattr(platform.instance, "add_run_tags", lambda *_: None)
+        given_up = platform.run(MEMBERS, tags=SCHEDULED)
+    told, cursor = news(platform, cursor)
+    assert told == []
+    platform.instance.add_run_tags(given_up.run_id, {"dagster/will_retry": "false"})
+    (told_then,), cursor = news(platform, cursor)
+    assert (told_then.kind, told_then.ok) == (Kind.RUN_FAILED, False)
+    assert given_up.run_id in told_then.text
+
+    platform.simulator.faults.clear()
+    first, _ = platform.world.keys
+    del platform.world.keys[first]
+    lasting = platform.run(MEMBERS, tags=SCHEDULED)
+    assert platform.tags(lasting)[RETRY_TAG] == "false"
+    assert [one.ok for one in news(platform, cursor)[0]] == [False]
+
+
+# --- schedules and sensors ---------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Ticked:
+    """What Dagster remembers of schedules and sensors, as far as it is asked for: the status of each, and its ticks, newest first."""
+
+    states: dict[str, str] = field(default_factory=dict)
+    ticks: dict[str, list[Any]] = field(default_factory=dict)
+
+    def all_instigator_state(self) -> list[Any]:
+        return [
+            SimpleNamespace(name=name, status=SimpleNamespace(value=status), instigator_origin_id=name, selector_id=name)
+            for name, status in self.states.items()
+        ]
+
+    def get_ticks(self, origin: str, _: str, limit: int) -> list[Any]:
+        return self.ticks.get(origin, [])[:limit]
+
+
+def tick(status: str, ago: timedelta, error: str = "") -> Any:  # noqa: ANN401 - it stands for a tick of Dagster's
+    said = SimpleNamespace(message=error) if error else None
+    return SimpleNamespace(status=SimpleNamespace(value=status), timestamp=(NOW - ago).timestamp(), error=said)
+
+
+def seen(status: str, *ticks: object, since: datetime = NOW - timedelta(days=1)) -> Observation:
+    """What is said of a schedule of every quarter of an hour."""
+    instance: Any = Ticked({"members_schedule": status, "gone_schedule": "STOPPED"}, {"members_schedule": list(ticks)})
+    (told,) = automations(instance, {"members_schedule": (ABOUT, QUARTER), "new_schedule": (ABOUT, QUARTER)}, NOW, since)
+    assert (told.kind, told.subject, told.owners) == (Kind.AUTOMATION_DEAD, "members_schedule", ("team:faction",))
+    return told
+
+
+def test_a_schedule_that_ticks_works() -> None:
+    for status in ("RUNNING", "DECLARED_IN_CODE"):
+        assert seen(status).ok  # it is new
+        assert seen(status, tick("SUCCESS", QUARTER), tick("FAILURE", 2 * QUARTER)).ok
+        assert seen(status, tick("SKIPPED", QUARTER)).title == "members_schedule works"
+
+
+def test_a_schedule_that_is_switched_off_is_told_with_what_to_do() -> None:
+    told = seen("STOPPED", tick("SUCCESS", QUARTER))
+    assert (told.ok, told.title) == (False, "members_schedule is switched off")
+    assert told.text == "switch it on in the UI, or say `enabled: false` in the config"
+
+
+def test_a_schedule_whose_last_tick_failed_is_told_until_the_next_has_ended() -> None:
+    failed = tick("FAILURE", QUARTER, "there is no endpoint\n")
+    for ticks in ([failed], [tick("STARTED", timedelta(0)), failed]):
+        told = seen("RUNNING", *ticks)
+        assert (told.ok, told.title) == (False, "members_schedule failed: there is no endpoint")
+    assert seen("RUNNING", tick("SUCCESS", timedelta(0)), failed).ok
+
+
+def test_a_schedule_that_ticks_no_more_is_told_unless_nothing_could_tick() -> None:
+    long_ago = tick("SUCCESS", timedelta(hours=9))
+    told = seen("RUNNING", long_ago)
+    assert (told.ok, told.title) == (False, "members_schedule has not ticked since 2026-05-04 03:00 UTC")
+    assert told.text == "is the daemon up?"
+    assert seen("RUNNING", long_ago, since=NOW - timedelta(minutes=39)).ok  # the daemon is up again since then
+    assert not seen("RUNNING", long_ago, since=NOW - timedelta(minutes=41)).ok
