@@ -16,6 +16,7 @@ from pydantic_core import PydanticUndefined
 from torn_pipeline.config.durations import format_duration, parse_delay
 from torn_pipeline.config.models import INHERITED, Account, Defaults, Endpoint, PipelineConfig, StorageMode
 from torn_pipeline.config.retention import LandingRetention, Retention
+from torn_pipeline.config.weights import Weights
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -44,12 +45,13 @@ years are refused, as they have no fixed length.
 """
 
 SECTIONS: dict[str, tuple[type[BaseModel], str]] = {
-    "The file": (PipelineConfig, "Four sections. Only `endpoints` has to be there."),
+    "The file": (PipelineConfig, "Five sections. Only `endpoints` has to be there."),
     "defaults": (Defaults, "What holds for every endpoint that does not say otherwise."),
     "accounts": (Account, "A list, an entry for each faction or player."),
     "endpoints": (Endpoint, "A list, an entry for each path of the API that is fetched."),
     "retention": (Retention, "How long is kept what running leaves behind; see [retention](retention.md)."),
     "retention of the landing": (LandingRetention, "By the storage mode of the endpoint; see [what stays](retention.md#the-landing)."),
+    "weights": (Weights, "How much each check matters for the [score](checks.md#scores) of a table."),
 }
 
 ASKING_MEANINGS = {
@@ -68,6 +70,7 @@ MEANINGS: dict[type[BaseModel], dict[str, str]] = {
         "accounts": "see [accounts](#accounts); the one account `default` where it is left out",
         "endpoints": "see [endpoints](#endpoints); at least one",
         "retention": "see [retention](#retention)",
+        "weights": "see [weights](#weights)",
     },
     Defaults: ASKING_MEANINGS
     | {
@@ -108,6 +111,9 @@ MEANINGS[Retention] = {
     "temporary": "files of processes that were killed, a day at least",
     "alerts": "incidents that are over",
 }
+MEANINGS[Weights] = {name: f"of the check `{name}`; 0 leaves it out" for name in Weights.model_fields} | {
+    "contract": "of the check `contract`, which every table has: 1 or more"
+}
 MEANINGS[LandingRetention] = {
     **{mode.value: f"fetches of endpoints with `storage_mode: {mode.value}`, a day at least" for mode in StorageMode},
     "incomplete": "fetches that were not completed, and are in no table, a day at least",
@@ -128,6 +134,7 @@ EXAMPLES: dict[type[BaseModel], dict[str, str]] = {
         "accounts": "[{name: default}, {name: second}]",
         "endpoints": "[{name: faction_basic, path: /faction/basic, frequency: PT12H}]",
         "retention": "{runs: P14D}",
+        "weights": "{volume: 0, freshness: 40}",
     },
     Defaults: ASKING_EXAMPLES | {"rate_limit": "60", "keep_backups": "7"},
     Account: {"name": "second"},
@@ -149,6 +156,7 @@ EXAMPLES: dict[type[BaseModel], dict[str, str]] = {
     },
     Retention: {"runs": "P14D", "ticks": "P3D", "landing": "{replace: P30D}", "temporary": "P2D", "alerts": "forever"},
     LandingRetention: {mode.value: "P90D" for mode in StorageMode} | {"incomplete": "P1D"},
+    Weights: dict.fromkeys(Weights.model_fields, "30"),
 }
 """A value of each field, as YAML."""
 
@@ -156,6 +164,7 @@ SPECIAL_DEFAULTS: dict[tuple[type[BaseModel], str], str] = {
     (PipelineConfig, "defaults"): "all as below",
     (PipelineConfig, "accounts"): "`[{name: default}]`",
     (PipelineConfig, "retention"): "all as below",
+    (PipelineConfig, "weights"): "all as below",
     (Retention, "landing"): "all as below",
     (Endpoint, "accounts"): "all",
     (Endpoint, "params"): "none",

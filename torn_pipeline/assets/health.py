@@ -12,7 +12,7 @@ import dagster as dg
 from torn_pipeline.assets.endpoints import table_key
 from torn_pipeline.assets.profiles import profile_metadata, score_metadata
 from torn_pipeline.checks import FRESHNESS, records, table_checks
-from torn_pipeline.quality.score import GOOD, POOR, WEIGHTS, Grade, Graded, Score, platform_score, table_score
+from torn_pipeline.quality.score import GOOD, POOR, Grade, Graded, Score, platform_score, table_score
 from torn_pipeline.resources import PipelineResource, told_to_dagster
 
 if TYPE_CHECKING:
@@ -24,10 +24,10 @@ HEALTH = dg.AssetKey(["ops", "health"])
 _SCORE = "score"
 _RUNS = 100  # runs that are looked through for the last one that came to a check
 _MADE = frozenset({"SUCCEEDED", "FAILED"})
-_DESCRIPTION = f"""\
+_DESCRIPTION = """\
 How good the data is, from 0 to 100: the mean of the scores of all tables, each explained to the last point.
 
-- **A table's score** is shared out among its checks: {", ".join(f"{name} {points}" for name, points in WEIGHTS.items())}. A check \
+- **A table's score** is shared out among its checks by their weights, which the section `weights` of the config may change. A check \
 that a table does not have leaves its points to the others. One that passed gives all of them, one that warns half, one that failed \
 or was never made none.
 - **A profile** of each table is among the events of its asset: nulls, distinct values, least, greatest and quartiles of each column, \
@@ -47,7 +47,7 @@ Is the score of the platform {GOOD} or more?
     description=_DESCRIPTION,
     group_name="ops",
     kinds={"table"},
-    metadata={"weights": dg.MetadataValue.json(WEIGHTS)},
+    metadata={"good": GOOD, "poor": POOR},
     owners=["team:ops"],
     check_specs=[dg.AssetCheckSpec(name=_SCORE, asset=HEALTH, description=_ABOUT)],
 )
@@ -60,10 +60,10 @@ def health_asset(
     now = datetime.now(UTC)
     with told_to_dagster():
         opened = pipeline.open(context.run.tags)
-        fresh = fresh_now(opened, now)
+        fresh, weights = fresh_now(opened, now), opened.config.weights.model_dump()
         scores, profiles = {}, []
         for found in profiled(opened, now):
-            scores[found.table.name] = score = table_score(found.table.name, _graded(context.instance, found, fresh))
+            scores[found.table.name] = score = table_score(found.table.name, _graded(context.instance, found, fresh), weights)
             profiles.append(_summary(found, score))
             metadata = {**profile_metadata(found), **score_metadata(score)}
             context.log_event(dg.AssetObservation(table_key(found.table.name), metadata=metadata))

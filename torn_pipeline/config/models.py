@@ -17,6 +17,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr,
 from torn_pipeline.config.durations import parse_delay, parse_period
 from torn_pipeline.config.retention import Retention
 from torn_pipeline.config.ticks import CatchUp, Ticks, ticks_of
+from torn_pipeline.config.weights import Weights
 
 __all__ = ["Account", "Defaults", "Endpoint", "Parts", "PipelineConfig", "Places", "StorageMode", "place"]
 
@@ -227,6 +228,7 @@ class PipelineConfig(_Model):
     accounts: Annotated[tuple[Account, ...], Field(strict=False)] = (Account(name="default"),)
     endpoints: Annotated[tuple[Endpoint, ...], Field(strict=False)]
     retention: Retention = Field(default_factory=Retention)
+    weights: Weights = Field(default_factory=Weights)
     _places: Places = PrivateAttr(default_factory=dict)
 
     @field_validator("accounts", "endpoints")

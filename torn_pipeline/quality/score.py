@@ -1,6 +1,6 @@
 """A number from 0 to 100 for how good a table is, and the whole platform, explained to the last point.
 
-A table's 100 points are shared out among its checks by :data:`WEIGHTS`. A check that passed gives all of its points, one that warns
+A table's 100 points are shared out among its checks by their weights. A check that passed gives all of its points, one that warns
 half of them, rounded down, one that failed or was never made none. The platform's points are the mean of its tables' ones.
 Points are whole numbers, so that what is lost always adds up.
 """
@@ -12,22 +12,15 @@ from enum import StrEnum
 from fractions import Fraction
 from typing import TYPE_CHECKING, NamedTuple
 
+from torn_pipeline.config.weights import Weights
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 __all__ = ["GOOD", "POOR", "WEIGHTS", "Grade", "Graded", "Line", "Score", "platform_score", "table_score"]
 
-WEIGHTS = {
-    "contract": 25,
-    "freshness": 20,
-    "completeness": 15,
-    "quarantine": 15,
-    "rules": 10,
-    "relations": 5,
-    "volume": 5,
-    "nulls": 5,
-}
-"""How much each check matters. One that a table does not have leaves its points to the others."""
+WEIGHTS: Mapping[str, int] = Weights().model_dump()
+"""How much each check matters, where the config does not say otherwise. One that a table does not have leaves its points to the others."""
 
 GOOD = 80
 """A score below this is a warning."""
@@ -81,10 +74,10 @@ class Score:
         return sum(line.got for line in self.lines)
 
 
-def table_score(table: str, graded: Mapping[str, Graded]) -> Score:
-    """The score of a table by how its checks went, each under its name in :data:`WEIGHTS`; others do not count."""
-    known = {name: graded[name] for name in WEIGHTS if name in graded}
-    points = _shared_out(_ALL, [Fraction(WEIGHTS[name]) for name in known])
+def table_score(table: str, graded: Mapping[str, Graded], weights: Mapping[str, int] = WEIGHTS) -> Score:
+    """The score of a table by how its checks went, each under its name; those without a weight do not count."""
+    known = {name: graded[name] for name, weight in weights.items() if weight and name in graded}
+    points = _shared_out(_ALL, [Fraction(weights[name]) for name in known])
     lines = [
         Line(what=name, points=most, got=_got(found.grade, most), why=_why(found))
         for (name, found), most in zip(known.items(), points, strict=True)

@@ -12,6 +12,7 @@ from pydantic import ValidationError
 
 from torn_pipeline.config import Endpoint, PipelineConfig, StorageMode, load_config
 from torn_pipeline.config.ticks import CatchUp
+from torn_pipeline.config.weights import Weights
 from torn_pipeline.settings import Settings
 
 if TYPE_CHECKING:
@@ -159,3 +160,11 @@ def test_importing_the_config_loads_no_heavy_library() -> None:
     script = "import sys, torn_pipeline.config; print(*sorted({name.partition('.')[0] for name in sys.modules}))"
     loaded = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout.split()  # noqa: S603 - our own script
     assert not {"polars", "pandera", "pandas", "pyarrow", "duckdb", "requests", "dagster"} & set(loaded)
+
+
+def test_every_check_may_be_weighed_but_the_contract_stays() -> None:
+    assert Weights(volume=0).volume == 0
+    with pytest.raises(ValidationError):
+        Weights(contract=0)
+    with pytest.raises(ValidationError):
+        Weights(volume=-1)

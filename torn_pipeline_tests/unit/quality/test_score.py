@@ -25,6 +25,11 @@ def test_a_check_that_a_table_does_not_have_leaves_its_points_to_the_others() ->
     assert {line.what: line.points for line in scored(contract=Grade.PASSED, rules=Grade.PASSED).lines} == {"contract": 71, "rules": 29}
 
 
+def test_a_check_without_weight_does_not_count() -> None:
+    found = table_score("crimes", dict.fromkeys(WEIGHTS, Graded(Grade.FAILED)), {"contract": 2, "rules": 1, "volume": 0})
+    assert [(line.what, line.points) for line in found.lines] == [("contract", 67), ("rules", 33)]
+
+
 def test_every_lost_point_has_a_reason() -> None:
     found = scored(contract=Grade.FAILED, freshness=Grade.WARNED, rules=Grade.PASSED, volume=Grade.UNKNOWN)
     lost = [(line.what, line.lost, line.why) for line in found.lines]
