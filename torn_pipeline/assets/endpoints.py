@@ -5,8 +5,9 @@ Endpoints may share their tables, by ``table:`` in the config; then one definiti
 Dagster looks at the annotations of what it decorates, so they are not postponed here.
 """
 
+import time
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
 __all__ = ["FULL", "endpoint_assets", "raw_key", "table_key"]
 
+_BETWEEN_NEWS = 5.0  # seconds
 _TOGETHER = 100  # fetches that one transaction loads
 
 _BACKFILL = "dagster/backfill"
@@ -109,7 +111,7 @@ def _fetches(pipeline: "Pipeline", plan: "EndpointPlan", context: dg.AssetExecut
     """Fetch what the run is for, account by account. A backfill takes what has landed first, and nothing that is complete."""
     from torn_pipeline.steps import asked_spans, fetch, fetch_ids, fetch_span, landed_first
 
-    endpoint, now = plan.endpoint, datetime.now(UTC).replace(microsecond=0)
+    endpoint, now, tell = plan.endpoint, datetime.now(UTC).replace(microsecond=0), _progress(context)
     for account, days in asked_days(plan, context).items():
         if account not in endpoint.accounts:
             message = f"the account {account} is not among those of {endpoint.name} in the config; choose the partition of another"
@@ -123,9 +125,9 @@ def _fetches(pipeline: "Pipeline", plan: "EndpointPlan", context: dg.AssetExecut
             yield from landed
             for span in spans:
                 context.log.info("%s: after %s up to %s", account, span.after, span.until)
-                yield from fetch_span(pipeline, endpoint.name, account, span, tell=lambda so_far: _progress(context, so_far))
+                yield from fetch_span(pipeline, endpoint.name, account, span, tell=tell)
         elif not days or now.date() in days:  # of a day before nothing can be asked any more
-            yield fetch(pipeline, endpoint.name, account, tell=lambda so_far: _progress(context, so_far))
+            yield fetch(pipeline, endpoint.name, account, tell=tell)
 
 
 def _resumes(context: dg.AssetExecutionContext) -> bool:
@@ -150,8 +152,17 @@ def _request(plan: "EndpointPlan") -> dict[str, Any]:
     return {**asked, "documentation": dg.MetadataValue.url(API_DOCUMENTATION)}
 
 
-def _progress(context: dg.AssetExecutionContext, fetched: "Fetch") -> None:
-    context.log.info("page %d: %d rows so far", len(fetched.pages), fetched.rows)
+def _progress(context: dg.AssetExecutionContext) -> "Callable[[Fetch], None]":
+    """Says how far a fetch is, every few seconds: each line is an event that Dagster keeps."""
+    told = time.monotonic()
+
+    def tell(fetched: "Fetch") -> None:
+        nonlocal told
+        if time.monotonic() - told >= _BETWEEN_NEWS:
+            told = time.monotonic()
+            context.log.info("page %d: %d rows so far", len(fetched.pages), fetched.rows)
+
+    return tell
 
 
 def _fetch_metadata(pipeline: "Pipeline", plan: "EndpointPlan", fetched: "Fetch") -> dict[str, Any]:
