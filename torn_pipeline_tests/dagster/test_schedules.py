@@ -217,7 +217,7 @@ class Looks:
 
     platform: Platform
     clock: Clock
-    begun: float
+    begun: float | None
     cursor: str | None = None
     reason: str | None = None
     runs: list[tuple[str | None, str | None]] = field(default_factory=list)
@@ -281,6 +281,13 @@ def test_a_sensor_makes_up_for_what_was_missed_as_the_config_says(looks: Looks, 
 
     assert [request.tags["torn/tick"] for request in found] == [missed[place].isoformat() for place in made_up]
     assert {request.tags["torn/caught_up"] for request in found} == ({"true"} if made_up else set())
+
+
+def test_a_sensor_works_where_dagster_does_not_say_since_when_it_is_on(looks: Looks) -> None:
+    looks.begun = None
+    looks.look(TICK)
+
+    assert len(looks.look(TICK + 7 * MINUTE)) == 2
 
 
 def test_with_all_one_run_waits_for_another(looks: Looks) -> None:
