@@ -11,11 +11,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from torn_pipeline.config.alerts import AlertsConfig, QuietHours, Severity, load_alerts
+from torn_pipeline.config.alerts import AlertsConfig, Kind, QuietHours, Rule, Severity, load_alerts
 from torn_pipeline.errors import ConfigError
 from torn_pipeline.settings import Settings
 
 SHIPPED = Path(__file__).parents[3] / "config" / "alerts.yaml"
+PAGE = Path(__file__).parents[3] / "docs" / "alerts.md"
 WRONG = """\
 channels:
   - {name: a, kind: discrod}
@@ -68,6 +69,15 @@ def test_the_examples_in_the_shipped_rules_are_right(tmp_path: Path) -> None:
     assert quiet is not None
     assert (quiet.from_, quiet.to, quiet.except_) == (time(23), time(7), (Severity.CRITICAL,))
     assert [channel.name for channel in config.channels] == ["file", "leaders", "owner"]
+
+
+def test_the_page_about_alerts_is_right(tmp_path: Path) -> None:
+    text = PAGE.read_text()
+    example = re.search(r"```yaml\n(.*?)```", text, re.DOTALL)
+    assert example
+    assert len(load(tmp_path, example[1]).rules) == 2
+    told = set(re.findall(r"^\| `(\w+)` \|", text, re.MULTILINE))
+    assert told == {*Rule.model_fields, *Kind}
 
 
 def test_every_problem_is_told_at_once_with_its_line(tmp_path: Path) -> None:
