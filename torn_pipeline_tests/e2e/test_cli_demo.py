@@ -104,16 +104,8 @@ def test_the_demo_twice(console: Console) -> None:
     assert Redactor([own_key])(first.out) == first.out
 
 
-def test_the_demo_honours_warehouse_and_landing(console: Console) -> None:
+def test_the_demo_honours_warehouse_and_landing_and_ends_well_without_its_charts(console: Console, monkeypatch: pytest.MonkeyPatch) -> None:
     console.environment.update({"TORN_WAREHOUSE": "duckdb:///mine.duckdb", "TORN_LANDING": (console.folder / "landed").as_uri()})
-    result = console("demo")
-    assert (result.status, result.err) == (0, "")
-    assert (console.folder / "mine.duckdb").is_file()
-    assert (console.folder / "landed/torn/faction_crimes").is_dir()
-    assert console("sql", "SELECT count(*) FROM faction_crimes").out.split()[-1] == "250"
-
-
-def test_the_demo_ends_well_without_its_charts(console: Console, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "torn_pipeline.ops.summary.charts", None)
     result = console("demo")
     page = (console.data / "demo/summary.html").read_text(encoding="utf-8")
@@ -123,6 +115,9 @@ def test_the_demo_ends_well_without_its_charts(console: Console, monkeypatch: py
     assert result.row("torn/faction_crimes")[3] == "250"
     assert "<svg" not in page
     assert "Earned by crimes" in page
+    assert (console.folder / "mine.duckdb").is_file()
+    assert (console.folder / "landed/torn/faction_crimes").is_dir()
+    assert console("sql", "SELECT count(*) FROM faction_crimes").out.split()[-1] == "250"
 
 
 def test_a_page_that_cannot_be_made_is_said_and_no_more(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
