@@ -13,7 +13,7 @@ from torn_pipeline.alerts import Kind, Observation, Severity
 from torn_pipeline.assets import account_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterator, Mapping, Sequence
 
 __all__ = ["Watched", "automations", "ended_runs"]
 
@@ -88,11 +88,38 @@ def automations(
     ``watched`` says by name what each is about, and how often it ticks; those that Dagster has never seen are left out. ``since``
     (UTC) is when the daemon was up again after a break, in which nothing could tick.
     """
+    for name, state in _states(instance, watched).items():
+        about, period = watched[name]
+        silence = now.timestamp() - max(state.ticked, since.timestamp())
+        problem = state.problem
+        if not problem and state.ticked and silence > (2 * period + _GRACE).total_seconds():
+            problem = f"has not ticked since {datetime.fromtimestamp(state.ticked, UTC):%Y-%m-%d %H:%M} UTC; is the daemon up?"
+        yield Observation(
+            kind=Kind.AUTOMATION_DEAD,
+            subject=name,
+            ok=not problem,
+            at=now,
+            severity=Severity.ERROR,
+            title=f"{name} {problem.partition(';')[0]}" if problem else f"{name} works",
+            text=problem.partition("; ")[2],
+            assets=about.assets,
+            owners=about.owners,
+        )
+
+
+class _State(NamedTuple):
+    """What Dagster remembers of a schedule or a sensor: when it ticked last (0: never), and what is wrong with it, if anything."""
+
+    ticked: float
+    problem: str
+
+
+def _states(instance: dg.DagsterInstance, names: Collection[str]) -> dict[str, _State]:
+    """What Dagster remembers by name. What another code location has left under a name is older, and forgotten."""
+    found: dict[str, _State] = {}
     for state in instance.all_instigator_state():
-        known = watched.get(state.name)
-        if known is None:
+        if state.name not in names:
             continue
-        about, period = known
         # The newest tick may be at work just now; that says nothing yet.
         ticks = instance.get_ticks(state.instigator_origin_id, state.selector_id, limit=2)
         tick = next((one for one in ticks if one.status.value != "STARTED"), None)
@@ -101,19 +128,10 @@ def automations(
             problem = "is switched off; switch it on in the UI, or say `enabled: false` in the config"
         elif tick is not None and tick.status.value == "FAILURE":
             problem = f"failed: {tick.error.message.strip() if tick.error else 'see its ticks in the UI'}"
-        elif tick is not None and now.timestamp() - max(tick.timestamp, since.timestamp()) > (2 * period + _GRACE).total_seconds():
-            problem = f"has not ticked since {datetime.fromtimestamp(tick.timestamp, UTC):%Y-%m-%d %H:%M} UTC; is the daemon up?"
-        yield Observation(
-            kind=Kind.AUTOMATION_DEAD,
-            subject=state.name,
-            ok=not problem,
-            at=now,
-            severity=Severity.ERROR,
-            title=f"{state.name} {problem.partition(';')[0]}" if problem else f"{state.name} works",
-            text=problem.partition("; ")[2],
-            assets=about.assets,
-            owners=about.owners,
-        )
+        seen = _State(tick.timestamp if tick else 0.0, problem)
+        if state.name not in found or seen.ticked > found[state.name].ticked:
+            found[state.name] = seen
+    return found
 
 
 def _newest(instance: dg.DagsterInstance, kind: dg.DagsterEventType) -> int:

@@ -109,15 +109,18 @@ def test_a_run_that_is_tried_again_has_not_failed_yet(platform: Platform, monkey
 
 @dataclass(frozen=True)
 class Ticked:
-    """What Dagster remembers of schedules and sensors, as far as it is asked for: the status of each, and its ticks, newest first."""
+    """What Dagster remembers of schedules and sensors, as far as it is asked for: each one's status, and its ticks, newest first.
 
-    states: dict[str, str] = field(default_factory=dict)
+    What stands behind an ``@`` tells those apart that have one name.
+    """
+
+    states: list[tuple[str, str]] = field(default_factory=list)
     ticks: dict[str, list[Any]] = field(default_factory=dict)
 
     def all_instigator_state(self) -> list[Any]:
         return [
-            SimpleNamespace(name=name, status=SimpleNamespace(value=status), instigator_origin_id=name, selector_id=name)
-            for name, status in self.states.items()
+            SimpleNamespace(name=name.partition("@")[0], status=SimpleNamespace(value=status), instigator_origin_id=name, selector_id=name)
+            for name, status in self.states
         ]
 
     def get_ticks(self, origin: str, _: str, limit: int) -> list[Any]:
@@ -131,7 +134,9 @@ def tick(status: str, ago: timedelta, error: str = "") -> Any:  # noqa: ANN401 -
 
 def seen(status: str, *ticks: object, since: datetime = NOW - timedelta(days=1)) -> Observation:
     """What is said of a schedule of every quarter of an hour."""
-    instance: Any = Ticked({"members_schedule": status, "gone_schedule": "STOPPED"}, {"members_schedule": list(ticks)})
+    left = [tick("FAILURE", timedelta(days=30))]
+    states = [("members_schedule", status), ("gone_schedule", "STOPPED"), ("members_schedule@elsewhere", "RUNNING")]
+    instance: Any = Ticked(states if ticks else states[:2], {"members_schedule": list(ticks), "members_schedule@elsewhere": left})
     (told,) = automations(instance, {"members_schedule": (ABOUT, QUARTER), "new_schedule": (ABOUT, QUARTER)}, NOW, since)
     assert (told.kind, told.subject, told.owners) == (Kind.AUTOMATION_DEAD, "members_schedule", ("team:faction",))
     return told
