@@ -4,6 +4,9 @@ What is there is read first and decides what the transaction says: whether there
 correct. So that nobody writes in between, the transaction's job has an id made of the tables and of how many loads
 they had: of two writers that have read the same, the second finds the id taken, waits, and reads again. An
 ordinary load of new rows inserts and nothing more: BigQuery gives up one of two transactions that change one table.
+
+BigQuery answers while this machine writes the rows into files, and takes the first files of a large load while the
+next are written: neither waits for the other.
 """
 
 # ruff: noqa: S608 - names are quoted or fixed, values are bound
@@ -12,11 +15,14 @@ from __future__ import annotations
 
 import json
 import re
-from contextlib import contextmanager, suppress
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager, suppress
+from contextvars import copy_context
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 from uuid import uuid4
 
 import polars as pl
@@ -35,7 +41,7 @@ from torn_pipeline.warehouse.protocol import Load, Receipt, TableReceipt, Window
 from torn_pipeline.warehouse.windows import leaves_nothing, refuse_window
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from google.cloud import bigquery
 
@@ -45,6 +51,7 @@ if TYPE_CHECKING:
 __all__ = ["Writing", "writing"]
 
 _Settled = tuple[Settlement, Histories]
+_Answer = TypeVar("_Answer")
 
 _TRIES = 10  # of a transaction that others came before
 _EXPIRES = timedelta(days=1)
@@ -52,6 +59,14 @@ _QUARANTINE_TYPES = {
     **{name: ColumnType.TIMESTAMP if name in {"_fetched_at", "quarantined_at"} else ColumnType.TEXT for name in meta.QUARANTINE},
     BROKEN: ColumnType.TEXT,
 }
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """The tables as they stand, and for each load why it must change none, or empty."""
+
+    live: dict[str, LiveTable]
+    skipped: list[str]
 
 
 @contextmanager
@@ -78,6 +93,9 @@ class Writing:
         self._loads: list[Load] = []
         self._files: dict[str, StagedTable] = {}
         self._staged: dict[str, bigquery.Table] = {}
+        self._begun: set[Path] = set()  # files that are staged while others are written
+        self._uploads: dict[str, dict[Path, bigquery.LoadJob]] = {}
+        self._complete: set[str] = set()  # tables whose every row is staged
         self.ledger = meta.Ledger()
         self._sequence = 0  # of the ledger as it was read
 
@@ -98,6 +116,11 @@ class Writing:
 
     def drain(self) -> None:
         """Read the batches of the last load, then its quarantine, into files."""
+        for _ in self._batches():
+            pass
+
+    def _batches(self) -> Iterator[None]:
+        """The same, batch by batch."""
         load, number = self._loads[-1], len(self._loads) - 1
         names = {table.name for table in load.tables}
         for table in load.tables:
@@ -108,6 +131,7 @@ class Writing:
                     message = f"a batch of {load.fetch.endpoint} has rows for table {name}, which the load does not name"
                     raise WarehouseError(message)
                 self._files[name].add(frame, number)
+            yield
         self.drain_quarantine()
 
     def drain_quarantine(self) -> None:
@@ -122,22 +146,48 @@ class Writing:
             self.file(QUARANTINE, _QUARANTINE_TYPES).add(frame, number)
 
     def write(self, *, early: bool = False) -> list[Receipt]:
-        """Write what was taken in; with ``early`` the only load is read when it is clear that it is not skipped.
+        """Write what was taken in; with ``early`` the only load is not read yet, and is not if it is skipped.
 
         Raises:
             WarehouseError: when a load cannot be written as it must; the tables are as they were.
             WarehouseBusy: when others write the same tables all the time, or BigQuery is in trouble.
         """
-        drained = not early
         for attempt in self.attempts():
             with attempt:
-                live = self.look()
-                skipped = self._skipped()
-                if not drained and not skipped[0]:
-                    self.drain()
-                    drained = True
-                return self._transaction(live, skipped)
+                found = self._look_and_read() if early else self._find()
+                early = early and bool(found.skipped[0])
+                return self._transaction(found.live, found.skipped)
         raise AssertionError  # the last attempt raises
+
+    def _find(self) -> _Found:
+        live = self.look()
+        return _Found(live, self._skipped())
+
+    def _look_and_read(self) -> _Found:
+        """Look at what is there, and read the batches of the only load meanwhile; of a load that is skipped nothing is kept.
+
+        What is wrong with what is there comes first, and no batch of a load that is skipped is wrong.
+        """
+        self._files.clear()
+        with _aside() as begin:
+            looking, staging = begin(self._find), list[Future[None]]()
+            with ExitStack() as reading:
+                reading.push(lambda _kind, error, _trace: isinstance(error, Exception) and bool(looking.result().skipped[0]))
+                for _ in self._batches():
+                    if looking.done():
+                        found = looking.result()
+                        if found.skipped[0]:
+                            break
+                        staging += [begin(self._stage, name, path) for name, path in self._ready(found.live)]
+                    for one in staging:
+                        if one.done():
+                            one.result()
+            found = looking.result()
+            for one in staging:
+                one.result()
+        if found.skipped[0]:
+            self._files.clear()
+        return found
 
     def write_quarantine(self) -> None:
         """Write only the fetch's row and the quarantine of the only load."""
@@ -205,18 +255,39 @@ class Writing:
     # --- staging --------------------------------------------------------------------------------------------------
 
     def upload(self, live: Mapping[str, LiveTable]) -> None:
-        """Stage every file that has rows, all at once."""
-        jobs = []
+        """Stage every file that has rows and is not staged yet, all at once."""
         for name, file in self._files.items():
-            if name in self._staged or not file.rows:
+            if name in self._complete or not file.rows:
                 continue
-            path = file.final(live[name].columns if name in live else {})
-            table = self._staged[name] = self._new_staged(name, file)
+            paths = file.files(live[name].columns if name in live else {})
+            if self._uploads.get(name, {}).keys() - set(paths):  # staged as they came, and then one came that all have to change for
+                self._service.drop_table(self._staged.pop(name))
+                del self._uploads[name]
+            for path in paths:
+                if path not in self._uploads.get(name, {}):
+                    self._stage(name, path)
+        for name, jobs in self._uploads.items():
+            if name not in self._complete:
+                for job in jobs.values():
+                    self._service.wait(job)
+                self._complete.add(name)
+
+    def _ready(self, live: Mapping[str, LiveTable]) -> Iterator[tuple[str, Path]]:
+        """The files that can be staged before the last batch is read, each once."""
+        for name, file in self._files.items():
+            for path in file.full(live[name].columns) if name in live else ():
+                if path not in self._begun:
+                    self._begun.add(path)
+                    yield name, path
+
+    def _stage(self, name: str, path: Path) -> None:
+        """Begin to load a file into the staged table of that name, which the first one creates."""
+        if name not in self._staged:
+            table = self._staged[name] = self._new_staged(name, self._files[name])
             self._service.create_table(table)
-            with path.open("rb") as content:
-                jobs.append(self._service.upload(content, path.stat().st_size, table, job_name(self.call, name), self.call))
-        for job in jobs:
-            self._service.wait(job)
+        with path.open("rb") as content:
+            job = self._service.upload(content, path.stat().st_size, self._staged[name], job_name(self.call, path.name), self.call)
+        self._uploads.setdefault(name, {})[path] = job
 
     def _new_staged(self, name: str, file: StagedTable) -> bigquery.Table:
         types = file.types | {LOAD: ColumnType.INTEGER}
@@ -357,6 +428,24 @@ class Writing:
             )
         kept = sum(counts[one] for name, counters in settlement.dropped.items() if self._tables[name].root == name for one in counters)
         return Receipt(tables=tables, kept_newer=kept)
+
+
+class _Begin(Protocol):
+    def __call__(self, call: Callable[..., _Answer], *given: Any) -> Future[_Answer]: ...  # noqa: ANN401 - handed on
+
+
+@contextmanager
+def _aside() -> Iterator[_Begin]:
+    """A way to have calls made one after the other, as if here, while something else is done; those not begun at the end never are."""
+    pool, context = ThreadPoolExecutor(1), copy_context()
+
+    def begin(call: Callable[..., _Answer], *given: Any) -> Future[_Answer]:  # noqa: ANN401 - as above
+        return pool.submit(context.run, call, *given)
+
+    try:
+        yield begin
+    finally:
+        pool.shutdown(cancel_futures=True)
 
 
 def _refuse(load: Load) -> None:

@@ -259,39 +259,30 @@ def read_ledger(service: Service, tables: Sequence[str], loads: Sequence[Load]) 
 def _ledger_query(place: Place, values: Values, tables: Sequence[str], loads: Sequence[Load]) -> str:
     """One query, of the parts that matter to these loads."""
     fetches, modes = [load.fetch for load in loads], {load.mode for load in loads}
-    ids, names = values.texts([fetch.fetch_id for fetch in fetches]), values.texts(tables)
-    endpoints = values.texts(sorted({fetch.endpoint for fetch in fetches}))
-    slices = values.texts(sorted({canonical(fetch.path_ids) for fetch in fetches}))
-    oldest = values.moment(min((fetch.fetched_at for fetch in fetches), default=datetime.now(UTC)))
-    moments = ", ".join(
-        f"UNIX_MICROS({name}) AS {name}" if kind == "TIMESTAMP" else f"`{name}` AS `{name}`" for name, kind in _FETCH.items()
-    )
+    of_fetch, of_table = values.among([fetch.fetch_id for fetch in fetches]), values.among(tables)
+    known, written = place.meta_table("fetches"), place.meta_table("loads")
     parts = {
-        "version": f"MAX(version) AS version, UNIX_MICROS(MIN(applied_at)) AS born) AS value FROM {place.meta_table('version')}",
-        "last": "UNIX_MICROS(MAX(started)) AS started) AS value FROM known",
-        "fetch": f"{moments}) AS value FROM known WHERE _fetch_id IN UNNEST({ids})",
-        "mode": f"table_name AS t, MAX_BY(mode, load_id) AS m, MAX(load_id) AS i) AS value FROM written "
-        f"WHERE table_name IN UNNEST({names}) GROUP BY table_name",
-        "load": f"load_id AS i, _fetch_id AS f, table_name AS t, contract_version AS v) AS value FROM written "
-        f"WHERE _fetch_id IN UNNEST({ids})",
-        "newer": f"""endpoint AS e, account AS a, path_ids AS p, table_name AS t, l._fetch_id AS f, UNIX_MICROS(_fetched_at) AS at,
-            UNIX_MICROS(window_from) AS after, UNIX_MICROS(window_to) AS until) AS value
-            FROM written l JOIN known k ON l._fetch_id = k._fetch_id
-            WHERE endpoint IN UNNEST({endpoints}) AND path_ids IN UNNEST({slices}) AND _fetched_at > {oldest}""",
-        "quarantined": f"_fetch_id AS f) AS value FROM {place.meta_table('quarantine')} "
-        f"WHERE _fetch_id IN UNNEST({ids}) GROUP BY _fetch_id",
-        "columns": f"table_name AS t, MAX(version) AS n, MAX_BY(columns, version) AS c) AS value "
-        f"FROM {place.meta_table('schema_versions')} WHERE table_name IN UNNEST({names}) GROUP BY table_name",
+        "version": f"STRUCT(MAX(version) AS version, UNIX_MICROS(MIN(applied_at)) AS born)) AS value FROM {place.meta_table('version')}",
+        "fetch": f"f) AS value FROM {known} f WHERE _fetch_id {of_fetch}",
+        "mode": f"STRUCT(table_name AS t, MAX_BY(mode, load_id) AS m, MAX(load_id) AS i)) AS value FROM {written} "
+        f"WHERE table_name {of_table} GROUP BY table_name",
+        "load": f"STRUCT(load_id AS i, _fetch_id AS f, table_name AS t, contract_version AS v)) AS value FROM {written} "
+        f"WHERE _fetch_id {of_fetch}",
+        "quarantined": f"STRUCT(_fetch_id AS f)) AS value FROM {place.meta_table('quarantine')} "
+        f"WHERE _fetch_id {of_fetch} GROUP BY _fetch_id",
+        "columns": f"STRUCT(table_name AS t, MAX(version) AS n, MAX_BY(columns, version) AS c)) AS value "
+        f"FROM {place.meta_table('schema_versions')} WHERE table_name {of_table} GROUP BY table_name",
     }
-    idle = {"last"} if StorageMode.UPSERT not in modes else set()
-    idle |= {"newer"} if not modes & {StorageMode.REPLACE, StorageMode.SNAPSHOT} else set()
-    common = f"""WITH known AS (SELECT * FROM {place.meta_table("fetches")}),
-        written AS (SELECT * FROM {place.meta_table("loads")} WHERE table_name IN UNNEST({names}) OR _fetch_id IN UNNEST({ids}))"""
-    return f"{common}\n" + "\nUNION ALL ".join(
-        f"SELECT '{kind}' AS kind, TO_JSON_STRING(STRUCT({part.replace(') AS value', ')) AS value', 1)}"
-        for kind, part in parts.items()
-        if kind not in idle
-    )
+    if StorageMode.UPSERT in modes:
+        parts["last"] = f"STRUCT(UNIX_MICROS(MAX(started)) AS started)) AS value FROM {known}"
+    if modes & {StorageMode.REPLACE, StorageMode.SNAPSHOT}:
+        oldest = values.moment(min(fetch.fetched_at for fetch in fetches))
+        parts["newer"] = f"""STRUCT(endpoint AS e, account AS a, path_ids AS p, table_name AS t, l._fetch_id AS f,
+            UNIX_MICROS(_fetched_at) AS at, UNIX_MICROS(window_from) AS after, UNIX_MICROS(window_to) AS until)) AS value
+            FROM {written} l JOIN {known} k ON l._fetch_id = k._fetch_id
+            WHERE table_name {of_table} AND endpoint {values.among(sorted({fetch.endpoint for fetch in fetches}))}
+            AND path_ids {values.among(sorted({canonical(fetch.path_ids) for fetch in fetches}))} AND _fetched_at > {oldest}"""
+    return "\nUNION ALL ".join(f"SELECT '{kind}' AS kind, TO_JSON_STRING({part}" for kind, part in parts.items())
 
 
 def _take(ledger: Ledger, kind: str, row: dict[str, Any]) -> None:
@@ -323,7 +314,7 @@ def _take(ledger: Ledger, kind: str, row: dict[str, Any]) -> None:
             )
         case "fetch":
             ledger.fetches[row["_fetch_id"]] = {
-                name: None if row.get(name) is None else int(row[name]) if kind == "TIMESTAMP" else row[name]
+                name: None if row.get(name) is None else micros(datetime.fromisoformat(row[name])) if kind == "TIMESTAMP" else row[name]
                 for name, kind in _FETCH.items()
             }
         case "last":

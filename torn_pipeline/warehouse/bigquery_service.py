@@ -169,11 +169,11 @@ class Service:
             return [dict(row.items()) for row in answer]
 
     def upload(self, file: BinaryIO, size: int, table: bigquery.Table, job_id: str, call: str) -> bigquery.LoadJob:
-        """Begin to load a Parquet file of ``size`` bytes into a table of its own, and create that."""
+        """Begin to add the rows of a Parquet file of ``size`` bytes to a table."""
         config = bigquery.LoadJobConfig(
             source_format="PARQUET",
             schema=table.schema,
-            write_disposition="WRITE_TRUNCATE",
+            write_disposition="WRITE_APPEND",
             labels={**_LABELS, "torn_call": call},
         )
 

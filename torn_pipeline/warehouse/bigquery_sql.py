@@ -83,6 +83,10 @@ class Values:
         """The name that stands for a moment."""
         return self.bind(value, "TIMESTAMP")
 
+    def among(self, values: Sequence[str]) -> str:
+        """What a condition says after a column that has one of these texts."""
+        return f"= {self.bind(values[0])}" if len(values) == 1 else f"IN UNNEST({self.texts(values)})"
+
     def texts(self, values: Sequence[str]) -> str:
         """The name that stands for an array of texts."""
         name = f"p{len(self.parameters)}"

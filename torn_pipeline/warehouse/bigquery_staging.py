@@ -1,8 +1,12 @@
-"""Rows on their way to BigQuery: a Parquet file a table, written as the batches come, so that memory stays flat."""
+"""Rows on their way to BigQuery: Parquet files of each table, written as the batches come, so that memory stays flat.
+
+A file ends after some rows, so that the first ones can be on their way while the next are written.
+"""
 
 from __future__ import annotations
 
 from collections import Counter
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -33,16 +37,18 @@ LOAD = "_load"
 
 _TYPES = {dtype: kind for kind, dtype in DTYPES.items()}
 _PIECE = 65_536  # rows that are in memory at once: a row group of a file
+_FILE = 4 * _PIECE  # rows of a file: each is a job, and nothing can be staged while the first is written
 
 Types = dict[str, ColumnType]
 
 
 @dataclass(slots=True)
 class _Part:
-    """A file, and the types of the columns that all of its rows have."""
+    """A file, the types of the columns that all of its rows have, and how many rows it has by now."""
 
     types: Types
     path: Path
+    rows: int = 0
 
 
 @dataclass(slots=True)
@@ -61,7 +67,7 @@ class StagedTable:
     sizes: Counter[int] = field(default_factory=Counter)
     nulls: dict[int, Counter[str]] = field(default_factory=dict)
     types: Types = field(default_factory=dict)
-    """The columns' types in the one file of :meth:`final`."""
+    """The columns' types in what :meth:`files` gives."""
     _parts: list[_Part] = field(default_factory=list)
     _writer: ParquetWriter | None = None
     _waiting: list[pl.DataFrame] = field(default_factory=list)
@@ -75,15 +81,16 @@ class StagedTable:
         types = {name: self._type(name, dtype) for name, dtype in frame.schema.items()}
         for name in types:
             self.places.setdefault(name, f"c{len(self.places)}")
-        if not self._parts or self._parts[-1].types != types:
+        if not self._parts or self._parts[-1].types != types or (frame.height and self._parts[-1].rows >= _FILE):
             self.close()
             self._parts.append(_Part(types, self.folder / f"{self.name}.{len(self._parts)}.parquet"))
         if frame.height:
             self.rows[number] += frame.height
             self.sizes[number] += int(frame.estimated_size())
             self.nulls.setdefault(number, Counter()).update(null_counts(frame))
-            placed = [pl.col(name).alias(self.places[name]) for name in self._parts[-1].types]
-            self._waiting.append(frame.select(*placed, pl.lit(number, pl.Int64).alias(LOAD)))
+            placed = frame.select(*types)
+            placed.columns = [self.places[name] for name in types]
+            self._waiting.append(placed.with_columns(pl.lit(number, pl.Int64).alias(LOAD)))
             if sum(one.height for one in self._waiting) >= _PIECE:
                 self._write()
 
@@ -91,7 +98,8 @@ class StagedTable:
         """End the file that is being written."""
         self._write()
         if self._writer is not None:
-            self._writer.close()
+            with _on_disk(self.folder):
+                self._writer.close()
             self._writer = None
 
     @property
@@ -99,17 +107,36 @@ class StagedTable:
         """The types of the columns as they came, whenever they came in others than before."""
         return [part.types for part in self._parts]
 
-    def final(self, there: Mapping[str, ColumnType | str]) -> Path:
-        """One file of all rows, every column of the type that it has when all have been taken into a table that is ``there``.
+    def full(self, there: Mapping[str, ColumnType | str]) -> list[Path]:
+        """The files that have their last row already, as far as they can go as they are into a table that is ``there``."""
+        found: list[Path] = []
+        for part in self._parts:
+            fits = all(there.get(name, kind) == kind for name, kind in part.types.items())
+            if part.rows < _FILE or not fits or part.types != self._parts[0].types:
+                break
+            found.append(part.path)
+        if found:
+            self.types = self._parts[0].types
+        return found
+
+    def files(self, there: Mapping[str, ColumnType | str]) -> list[Path]:
+        """The files of all rows, every column of the type that it has when all have been taken into a table that is ``there``.
 
         A value goes through every type that its column has on the way: 1, widened to a float and then to text, is "1.0".
+        Where none has to, the files are those that were written.
         """
         self.close()
         ways = self._ways(there)
         self.types = ways[-1]
-        if len(self._parts) == 1 and self._parts[0].types == ways[-1]:
-            return self._parts[0].path
+        if all(part.types == ways[-1] for part in self._parts):
+            return [part.path for part in self._parts]
         path = self.folder / f"{self.name}.all.parquet"
+        with _on_disk(self.folder):
+            self._write_all(path, ways)
+        return [path]
+
+    def _write_all(self, path: Path, ways: list[Types]) -> None:
+        """Write all rows into one file, every column of its last type."""
         writer = None
         for number, part in enumerate(self._parts):
             for piece in _pieces(part.path):
@@ -118,7 +145,6 @@ class StagedTable:
                 writer.write_table(rows)
         if writer is not None:
             writer.close()
-        return path
 
     def _ways(self, there: Mapping[str, ColumnType | str]) -> list[Types]:
         """The columns' types after each part."""
@@ -156,9 +182,26 @@ class StagedTable:
             return
         rows = pl.concat(self._waiting, rechunk=False).to_arrow(compat_level=pl.CompatLevel.oldest())
         self._waiting.clear()
-        if self._writer is None:
-            self._writer = _writer(self._parts[-1].path, rows.schema)
-        self._writer.write_table(rows)
+        with _on_disk(self.folder):
+            if self._writer is None:
+                self._writer = _writer(self._parts[-1].path, rows.schema)
+            self._writer.write_table(rows)
+        self._parts[-1].rows += rows.num_rows
+        if self._parts[-1].rows >= _FILE:
+            self.close()
+
+
+@contextmanager
+def _on_disk(folder: Path) -> Iterator[None]:
+    """Say in a sentence that a file could not be written."""
+    try:
+        yield
+    except OSError as error:
+        message = (
+            f"the rows on their way to BigQuery cannot be written into {folder}: {error.strerror or error}; nothing was loaded: "
+            "make room on that disk, or name a folder on another one in TMPDIR, and try again"
+        )
+        raise WarehouseError(message) from error
 
 
 def _writer(path: Path, schema: pa.Schema) -> ParquetWriter:

@@ -94,7 +94,7 @@ def work_on_a_full_disk(work: Work, place: Place, size: int) -> None:
     resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
     try:
         work.do(BigQueryWarehouse(place))
-    except (PipelineError, OSError):
+    except PipelineError:
         os._exit(NO_ROOM)
 
 
