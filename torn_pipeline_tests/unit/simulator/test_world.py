@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
@@ -21,7 +22,9 @@ def state(world: World) -> list[Any]:
     return [world.items, world.keys, parts]
 
 
+@cache
 def factions(seed: int) -> list[tuple[World, Faction]]:
+    """The factions of a new world; only to be looked at."""
     world = World(seed=seed)
     return [(world, faction) for faction in world.factions.values()]
 
