@@ -69,7 +69,7 @@ def _schedule(plan: EndpointPlan, job: UnresolvedAssetJobDefinition, crons: tupl
     def schedule(context: dg.ScheduleEvaluationContext) -> list[dg.RunRequest] | dg.SkipReason:
         tick, now = context.scheduled_execution_time.astimezone(UTC), current_time()
         decisions = {account: _at_tick(plan, account, tick, now, context.instance) for account in plan.endpoint.accounts}
-        requests, notes = _requests(plan, decisions), _notes(decisions)
+        requests, notes = _requests(plan, decisions, now), _notes(decisions)
         if requests and notes:
             context.log.info(notes)
         return requests or dg.SkipReason(notes)
@@ -102,7 +102,7 @@ def _sensor(plan: EndpointPlan, job: UnresolvedAssetJobDefinition) -> dg.SensorD
         begun = datetime.fromtimestamp(context.last_sensor_start_time or 0, UTC)
         handled = _read_cursor(plan, context.cursor, begun, now)
         decisions = {account: _up_to_now(plan, account, handled[account], now, context.instance) for account in plan.endpoint.accounts}
-        requests, notes = _requests(plan, decisions), _notes(decisions)
+        requests, notes = _requests(plan, decisions, now), _notes(decisions)
         if requests and notes:
             context.log.info(notes)
         return dg.SensorResult(run_requests=requests, skip_reason=None if requests else notes, cursor=_write_cursor(plan, decisions))
@@ -154,20 +154,26 @@ def _work(plan: EndpointPlan, account: str) -> str:
     return f"{plan.endpoint.name}|{'' if plan.is_global else account}"
 
 
-def _requests(plan: EndpointPlan, decisions: Mapping[str, Decision]) -> list[dg.RunRequest]:
-    return [_request(plan, account, decision, decision.tick) for account, decision in decisions.items() if decision.tick]
+def _requests(plan: EndpointPlan, decisions: Mapping[str, Decision], now: datetime) -> list[dg.RunRequest]:
+    return [_request(plan, account, decision, decision.tick, now) for account, decision in decisions.items() if decision.tick]
 
 
-def _request(plan: EndpointPlan, account: str, decision: Decision, tick: datetime) -> dg.RunRequest:
+def _request(plan: EndpointPlan, account: str, decision: Decision, tick: datetime, now: datetime) -> dg.RunRequest:
+    # The day is today's for a tick of yesterday too: its run is to bring all that is new.
+    key, day = partition_key(plan, account, now.date()), now.date().isoformat()
+    is_ahead = plan.by_day and now.date() != tick.date()
     return dg.RunRequest(
         run_key=f"{tick.isoformat()}|{'' if plan.is_global else account}",
-        partition_key=partition_key(plan, account, tick.date()),
+        # A schedule knows no day after its tick, but takes its tags.
+        partition_key=None if is_ahead else key,
         tags={
             TICK: tick.isoformat(),
             WORK: _work(plan, account),
             "dagster/max_retries": _RUN_RETRIES,
             "dagster/max_runtime": f"{plan.endpoint.max_runtime.total_seconds():g}",
             **({CAUGHT_UP: "true"} if decision.is_late else {}),
+            **({"dagster/partition": key or ""} if is_ahead else {}),
+            **({"dagster/partition/account": account, "dagster/partition/day": day} if is_ahead and not plan.is_global else {}),
         },
     )
 

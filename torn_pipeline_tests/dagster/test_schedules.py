@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
@@ -15,7 +16,7 @@ from torn_pipeline.definitions import build_defs
 from torn_pipeline.settings import Settings
 from torn_pipeline.simulator import KeyDies
 from torn_pipeline_tests.dagster.graph import schedules
-from torn_pipeline_tests.dagster.running import ENDPOINTS, Platform, write_config
+from torn_pipeline_tests.dagster.running import ENDPOINTS, QUICK, Platform, write_config
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -174,6 +175,25 @@ def test_a_missed_tick_is_made_up_for_and_says_so(platform: Platform, clock: Clo
     requests = tick(platform, "faction_crimes")
 
     assert [request.tags["torn/caught_up"] for request in requests] == ["true", "true"]
+
+
+@pytest.mark.filterwarnings("ignore:Non-compliant tag keys:DeprecationWarning")  # Dagster's own, of partitions with two parts
+def test_a_missed_tick_of_yesterday_brings_what_is_new(platform: Platform, clock: Clock) -> None:
+    endpoint = {"name": "faction_attacks", "path": "/faction/attacks", "frequency": "PT1H", "storage_mode": "upsert"}
+    config = {"defaults": QUICK, "accounts": [{"name": "default"}, {"name": "second"}], "endpoints": [endpoint]}
+    platform.settings.config.write_text(json.dumps(config), encoding="utf-8")
+    platform.reload()
+    clock.now = datetime.now(UTC)
+
+    request, _ = tick(platform, "faction_attacks", clock.now - timedelta(days=1))
+    job = platform.defs.resolve_job_def("faction_attacks")
+    result = job.execute_in_process(instance=platform.instance, tags=dict(request.tags), raise_on_error=False)
+
+    assert request.tags["torn/caught_up"] == "true"
+    assert result.success
+    (event, *_) = result.get_asset_materialization_events()
+    assert event.partition == f"default|{clock.now.date()}"
+    assert platform.rows("faction_attacks", "default")
 
 
 def test_a_missed_tick_is_left_out_with_none(platform: Platform, clock: Clock) -> None:
