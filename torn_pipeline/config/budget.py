@@ -1,8 +1,8 @@
 """The calls that the schedules need, held against what an account may make.
 
 A tick counts as the calls that the last ones took, where somebody knows, else as one call, the least it needs.
-Only the average counts: all periods are counted from midnight, so many endpoints ask in the same minute, but the
-client then waits for its turn, and what fits on average has always been worked off before it could pile up.
+Only the average counts: several endpoints may ask in the same minute, but the client then waits for its turn, and what
+fits on average has always been worked off before it could pile up.
 """
 
 from __future__ import annotations
