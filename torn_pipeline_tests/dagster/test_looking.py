@@ -1,0 +1,150 @@
+"""One look after the other at a platform whose runs fail and recover: what is told of it, when, and how often."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+
+import dagster as dg
+import pytest
+
+from torn_pipeline.alerts import open_alerts
+from torn_pipeline.automation.looking import Looks, look_around
+from torn_pipeline.errors import WarehouseBusy
+from torn_pipeline.ops.heartbeat import HEARTBEAT_FILE, last_beat
+from torn_pipeline.simulator import ErrorCode, HttpStatus, KeyDies
+from torn_pipeline.warehouse.duckdb import DuckDBWarehouse
+from torn_pipeline_tests.dagster.running import ENDPOINTS, Platform
+from torn_pipeline_tests.dagster.test_observing import Ticked, tick
+
+MANY = 1_000  # calls: more than any run makes
+CLOSED, PAUSED = 24, 18  # codes of the API
+THREE = ("faction_basic", "faction_crimes", "faction_members")
+
+
+@pytest.fixture(autouse=True)
+def ticked(platform: Platform, monkeypatch: pytest.MonkeyPatch) -> Ticked:
+    """What is remembered of schedules and sensors, nothing at first; an instance in memory has no place for it."""
+    known = Ticked()
+    for name in ("all_instigator_state", "get_ticks"):
+        monkeypatch.setattr(platform.instance, name, getattr(known, name))
+    return known
+
+
+def look(platform: Platform, looks: Looks, *, later: timedelta = timedelta(0)) -> list[dg.AssetCheckEvaluation]:
+    """Look at everything, now or later; the news of freshness."""
+    pipeline = platform.pipeline
+    plans = [pipeline.plan(name) for name in ENDPOINTS]
+    now = datetime.now(UTC) + later
+    said, events = look_around(platform.instance, pipeline, plans, ("ops_keys_schedule",), looks, now)
+    assert said.endswith("messages sent")
+    assert last_beat(platform.settings.data_dir / HEARTBEAT_FILE) == now
+    return events
+
+
+def sent(platform: Platform) -> list[tuple[str, str]]:
+    """The kind and the title of each message that was sent, with no rules to the file."""
+    path = platform.settings.data_dir / "alerts.jsonl"
+    lines = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()] if path.exists() else []
+    return [(line["kind"], line["title"]) for line in lines]
+
+
+def test_endpoints_that_fail_for_one_cause_are_one_incident_from_the_first_to_the_last(platform: Platform) -> None:
+    looks = Looks()
+    look(platform, looks)
+    platform.simulator.faults.append(HttpStatus(status=503, times=MANY))
+    for name in THREE[:2]:
+        platform.run(name)
+    look(platform, looks)
+    platform.simulator.faults[:] = [ErrorCode(code=CLOSED, times=MANY)]
+    platform.run(THREE[2])
+    look(platform, looks)
+    look(platform, looks)
+    assert sent(platform) == [("alert", "the API (2 things)")]
+
+    platform.simulator.faults.clear()
+    for name in THREE[:2]:
+        platform.run(name)
+    look(platform, looks)
+    assert len(sent(platform)) == 1
+    platform.run(THREE[2])
+    look(platform, looks)
+    look(platform, looks)
+
+    assert sent(platform)[1:] == [("recovery", "Right again: the API (3 things)")]
+    assert open_alerts(platform.settings).incidents() == []
+
+
+def test_a_dead_key_and_the_runs_that_it_fails_are_one_incident(platform: Platform) -> None:
+    looks = Looks()
+    look(platform, looks)
+    first, _ = platform.world.keys
+    platform.simulator.faults.append(KeyDies(code=PAUSED, key=first))
+    for name in ("torn_items", "faction_basic"):  # the first of them of no account
+        platform.run(name)
+
+    look(platform, looks)
+
+    assert sent(platform) == [("alert", "the key of default (3 things)")]
+
+
+def test_what_is_no_longer_fresh_is_told_to_the_alerts_and_to_dagster_once(platform: Platform) -> None:
+    looks = Looks()
+    platform.run("faction_members")
+    assert look(platform, looks) == []
+
+    (stale,) = look(platform, looks, later=timedelta(days=3))
+    assert look(platform, looks, later=timedelta(days=3, minutes=6)) == []
+    (fresh,) = look(platform, Looks(stale=looks.stale))
+
+    assert (stale.asset_key.path, stale.check_name, stale.passed) == (["torn", "faction_members"], "freshness", False)
+    assert (fresh.asset_key.path, fresh.check_name, fresh.passed) == (["torn", "faction_members"], "freshness", True)
+    assert (stale.description or "").startswith("faction_members for default is no longer fresh: its last complete fetch began 20")
+    assert sent(platform) == [("alert", "faction_members for default is no longer fresh")]
+    platform.instance.report_runless_asset_event(stale)  # as the daemon does with what a sensor gives
+
+
+def test_a_busy_warehouse_keeps_no_alert_waiting(platform: Platform, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[int] = []
+
+    def busy(_: DuckDBWarehouse) -> None:
+        asked.append(len(sent(platform)))
+        message = "another process writes"
+        raise WarehouseBusy(message)
+
+    monkeypatch.setattr(DuckDBWarehouse, "status", busy)
+    looks = Looks()
+    look(platform, looks)
+    first, _ = platform.world.keys
+    del platform.world.keys[first]
+    platform.run("faction_members")
+
+    look(platform, looks, later=timedelta(seconds=30))
+    assert asked == [0]
+    look(platform, looks, later=timedelta(seconds=90))
+
+    assert asked == [0, 1]
+    assert len(sent(platform)) == 1
+
+
+def test_a_schedule_that_another_frequency_has_replaced_is_not_missed(platform: Platform, ticked: Ticked) -> None:
+    for name in ("faction_crimes_schedule", "faction_members_schedule"):
+        ticked.states.append((name, "RUNNING"))
+        ticked.ticks[name] = [tick("SUCCESS", timedelta(days=365))]
+    platform.reload(faction_members={"frequency": "PT7M"})
+    looks = Looks()
+    look(platform, looks)
+    assert sent(platform) == []  # nothing could tick before the first look
+    looks.since -= timedelta(days=30)
+
+    look(platform, looks)
+
+    ((kind, title),) = sent(platform)
+    assert (kind, title.partition(" since")[0]) == ("alert", "faction_crimes_schedule has not ticked")
+
+
+def test_the_sensor_looks_and_says_what_it_did(platform: Platform) -> None:
+    sensor = platform.defs.resolve_sensor_def("alerts")
+    result = sensor(dg.build_sensor_context(instance=platform.instance))
+    assert isinstance(result, dg.SensorResult)
+    assert result.skip_reason == dg.SkipReason("0 news of runs and checks, 0 incidents open, 0 messages sent")
