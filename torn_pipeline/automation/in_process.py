@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
-from torn_pipeline.assets import FULL, KEYS, partition_key, raw_key, table_key
+from torn_pipeline.assets import FULL, HEALTH, KEYS, RETENTION, partition_key, raw_key, table_key
 from torn_pipeline.ops.home import make_home
 from torn_pipeline.ops.summary import AssetOutcome, Checks, RunOutcome
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from torn_pipeline.plan import EndpointPlan
 
-__all__ = ["dagster_instance", "run_endpoint", "run_keys"]
+__all__ = ["dagster_instance", "run_endpoint", "run_ops"]
 
 _QUIET, _LOUD = "CRITICAL", "DEBUG"
 
@@ -63,11 +63,13 @@ def run_endpoint(
     return _outcome(name, account, [raw_key(name), *(table_key(table.name) for table in plan.all_tables)], result)
 
 
-def run_keys(definitions: dg.Definitions, instance: dg.DagsterInstance, *, verbose: bool = False) -> RunOutcome:
-    """Run the job that looks after the keys; a failure is told in the outcome."""
-    job = definitions.resolve_job_def("ops_keys")
-    result = job.execute_in_process(instance=instance, raise_on_error=False, run_config=_logging(verbose=verbose))
-    return _outcome("ops_keys", "", [KEYS], result)
+def run_ops(definitions: dg.Definitions, instance: dg.DagsterInstance, *, verbose: bool = False) -> Iterator[RunOutcome]:
+    """Run the jobs that look after the platform itself; a failure is told in the outcome."""
+    for key in (KEYS, HEALTH, RETENTION):
+        name = "_".join(key.path)
+        job = definitions.resolve_job_def(name)
+        result = job.execute_in_process(instance=instance, raise_on_error=False, run_config=_logging(verbose=verbose))
+        yield _outcome(name, "", [key], result)
 
 
 def _logging(*, verbose: bool) -> dict[str, Any]:

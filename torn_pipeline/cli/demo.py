@@ -56,7 +56,7 @@ def demo(session: Session, *, keep: bool) -> int:
         given = Settings.from_environment()
         settings = session.use(demo_settings(given, simulator))
         pipeline = open_pipeline(settings)
-        outcomes = run_all(session, settings, chosen_runs(pipeline, (), None), keys=True)
+        outcomes = run_all(session, settings, chosen_runs(pipeline, (), None), ops=True)
         status = tell_outcomes(session, outcomes)
         session.say()
         session.say(f"warehouse: {pipeline.warehouse.label}")

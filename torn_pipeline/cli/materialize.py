@@ -50,10 +50,10 @@ def materialize(session: Session, *, names: Sequence[str], partition: str | None
 
 
 def run_all(
-    session: Session, settings: Settings, runs: Sequence[Run], overrides: Sequence[str] = (), *, full: bool = False, keys: bool = False
+    session: Session, settings: Settings, runs: Sequence[Run], overrides: Sequence[str] = (), *, full: bool = False, ops: bool = False
 ) -> list[RunOutcome]:
-    """Run each endpoint for its account, one after the other, on the Dagster instance of the settings; with ``keys`` look after these."""
-    from torn_pipeline.automation.in_process import dagster_instance, run_endpoint, run_keys
+    """Run each endpoint for its account, one after the other, on the settings' Dagster instance; with ``ops`` what looks after them too."""
+    from torn_pipeline.automation.in_process import dagster_instance, run_endpoint, run_ops
     from torn_pipeline.definitions import build_defs
     from torn_pipeline.steps.asking import ledger_of
 
@@ -67,8 +67,8 @@ def run_all(
         for plan, account, day in runs:
             begin(f"{plan.endpoint.name} for {account}")
             outcomes.append(run_endpoint(definitions, instance, plan, account, day, full=full, verbose=verbose))
-        if keys:
-            outcomes.append(run_keys(definitions, instance, verbose=verbose))
+        if ops:
+            outcomes += run_ops(definitions, instance, verbose=verbose)
     return outcomes
 
 
