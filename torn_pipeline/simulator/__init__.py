@@ -8,6 +8,7 @@ import it.
 from __future__ import annotations
 
 from torn_pipeline.simulator.api import CACHE_SECONDS
+from torn_pipeline.simulator.chaos import Chaos
 from torn_pipeline.simulator.clock import FASTEST
 from torn_pipeline.simulator.faults import (
     FAULTS,
@@ -45,6 +46,7 @@ __all__ = [
     "Answer",
     "Answered",
     "Call",
+    "Chaos",
     "CutJson",
     "Delay",
     "Drop",

@@ -15,7 +15,9 @@ path                the object
 /control/leave      ``faction``, ``member`` (its last one unless given)
 /control/key        ``key``, ``state``: active, paused, inactive, federal or deleted
 /control/fault      ``kind``, its parameters, ``path``, ``times``, ``call`` (counted from now; 1, the next, unless given)
-/control/clear      nothing; takes away every fault, and lets a shut out address in again
+/control/chaos      ``share``: of the calls so many go wrong by chance, from 0 (none) to 1; some answers come up to ``seconds`` late
+                    (1 unless given), and chance follows from ``seed`` (1 unless given)
+/control/clear      nothing; takes away chaos and every fault, and lets a shut out address in again
 ==================  ==========================================================================
 """
 
@@ -29,6 +31,7 @@ from typing import TYPE_CHECKING, Any, cast, get_args, get_type_hints
 
 import orjson
 
+from torn_pipeline.simulator.chaos import Chaos
 from torn_pipeline.simulator.faults import FAULTS, Answer, Fault
 from torn_pipeline.simulator.keyring import export_lines, variables
 from torn_pipeline.simulator.page import PAGE
@@ -64,6 +67,7 @@ class Controls:
         self._actions: Mapping[str, Callable[[Json], str]] = {
             "advance": self._advance,
             "attack": self._attack,
+            "chaos": self._chaos,
             "clear": self._clear,
             "crime": self._crime,
             "fault": self._fault,
@@ -106,6 +110,7 @@ class Controls:
         with simulator.lock:
             faults = [_shown_fault(fault) for fault in simulator.faults]
             calls = [_shown_call(answered) for answered in reversed(simulator.answered)]
+            chaos = simulator.chaos and {"share": simulator.chaos.share, "seconds": simulator.chaos.seconds}
         limit = simulator.api.limit
         return {
             "now": now,
@@ -123,6 +128,7 @@ class Controls:
             "received": simulator.received,
             "calls": calls,
             "faults": faults,
+            "chaos": chaos,
             "kinds": [_kind(name, fault) for name, fault in FAULTS.items()],
             "statuses": STATUSES,
             "states": STATES,
@@ -208,9 +214,17 @@ class Controls:
             self._simulator.faults.append(fault)
         return f"{kind.__name__} waits for the call {fault.call}{f' of {fault.path}' if fault.path else ''}."
 
+    def _chaos(self, given: Json) -> str:
+        share = _take(given, "share", float)
+        chaos = Chaos(share, seconds=_take(given, "seconds", float, 1.0), seed=_take(given, "seed", int, 1)) if share else None
+        with self._simulator.lock:
+            self._simulator.chaos = chaos
+        return f"{share:.0%} of the calls go wrong."
+
     def _clear(self, _: Json) -> str:
         with self._simulator.lock:
             self._simulator.faults.clear()
+            self._simulator.chaos = None
         self._simulator.api.let_in_again()
         return "No fault is left."
 

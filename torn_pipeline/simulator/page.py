@@ -156,7 +156,7 @@ function show() {
   part("factions", state.factions, () => state.factions.map(faction));
   part("keys", [state.keys, state.limit], () => state.keys.map(keyRow));
   part("calls", state.calls, calls);
-  part("active", state.faults, faults);
+  part("active", [state.faults, state.chaos], faults);
   if (!byId("kind").options.length) prepare();
   if (document.activeElement !== byId("shape")) byId("shape").value = state.shape;
 }
@@ -232,14 +232,16 @@ function calls() {
 }
 
 function faults() {
-  if (!state.faults.length) return [el("p", { className: "soft" }, "None: every answer is as it should be.")];
-  return state.faults.map((one) => {
+  if (!state.faults.length && !state.chaos) return [el("p", { className: "soft" }, "None: every answer is as it should be.")];
+  const percent = state.chaos && Math.round(state.chaos.share * 100);
+  const chaos = state.chaos ? [el("p", {}, el("b", {}, "Chaos"), ` ${percent} % of the other calls go wrong`)] : [];
+  return chaos.concat(state.faults.map((one) => {
     const { kind, path, call, times, ...rest } = one;
     const more = Object.entries(rest).filter(([, value]) => value !== null).map(([name, value]) => `${name} ${JSON.stringify(value)}`);
     const span = times > 1e6 ? "until cleared" : times === 1 ? "once" : `${number(times)} times`;
     return el("p", {}, el("b", {}, kind), ` ${more.join(", ")} `,
       el("span", { className: "soft" }, `${span}, from call ${number(call)}${path ? ` of ${path}` : ""}`));
-  });
+  }));
 }
 
 function prepare() {
@@ -283,6 +285,7 @@ for (const button of document.querySelectorAll("[data-advance]"))
 byId("kind").addEventListener("change", chosen);
 byId("add").addEventListener("click", addFault);
 byId("clear").addEventListener("click", () => post("clear"));
+byId("chaos").addEventListener("click", () => post("chaos", { share: 0.2 }));
 byId("shape").addEventListener("change", (event) => { event.target.blur(); post("shape", { shape: event.target.value }); });
 byId("copy").addEventListener("click", () => copy(byId("base").textContent));
 look();
@@ -340,7 +343,8 @@ _BODY = """
   <div class="columns">
     <div class="stack">
       <section>
-        <div class="row spread"><h2>Faults</h2><button id="clear">Clear all</button></div>
+        <div class="row spread"><h2>Faults</h2><span><button id="chaos" title="A fifth of the calls go wrong by chance">Chaos</button>
+        <button id="clear">Clear all</button></span></div>
         <div id="active"></div>
         <div class="form">
           <label>Kind<select id="kind"></select></label>
@@ -363,7 +367,7 @@ _BODY = """
         <h2>For scripts</h2>
         <p class="small">The same as JSON: <code>GET /control/state</code>, and <code>POST /control/advance</code>, <code>speed</code>,
         <code>shape</code>, <code>crime</code>, <code>attack</code>, <code>join</code>, <code>leave</code>, <code>key</code>,
-        <code>fault</code>, <code>clear</code> with a JSON object.</p>
+        <code>fault</code>, <code>chaos</code>, <code>clear</code> with a JSON object.</p>
       </section>
     </div>
     <section>

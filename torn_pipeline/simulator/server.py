@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from pathlib import Path
     from types import TracebackType
 
+    from torn_pipeline.simulator.chaos import Chaos
     from torn_pipeline.simulator.faults import Fault
     from torn_pipeline.simulator.world import World
 
@@ -65,9 +66,10 @@ class Simulator:
 
     ``url`` is what to set ``TORN_API_URL`` to. ``calls`` lists what was asked, oldest first (at least the last 10,000). ``faults``
     is a list to be filled: the first one that takes a call is applied to its answer, and leaves the list when its ``times`` are
-    used up; the call counts against the limit all the same. ``before_call`` is called with the number of each call (from 1) and
-    its path before it is answered, in a thread of the server; the call is already in ``calls``. Hold ``lock`` while going through
-    ``calls``, ``answered`` (the last 50 answers) or ``faults`` as calls come in.
+    used up; the call counts against the limit all the same. ``chaos``, where it is set, is asked about the calls that no fault
+    takes. ``before_call`` is called with the number of each call (from 1) and its path before it is answered, in a thread of the
+    server; the call is already in ``calls``. Hold ``lock`` while going through ``calls``, ``answered`` (the last 50 answers) or
+    ``faults`` as calls come in.
 
     Raises:
         OSError: when the port is taken.
@@ -92,6 +94,7 @@ class Simulator:
         self.calls: list[Call] = []
         self.answered: deque[Answered] = deque(maxlen=ANSWERS_KEPT)
         self.faults: list[Fault] = []
+        self.chaos: Chaos | None = None
         self.before_call: Callable[[int, str], None] | None = None
         self.lock = threading.Lock()
         self.data_dir: Path | None = None  # where the controls say that data from here belongs
@@ -230,4 +233,4 @@ class Simulator:
                     if fault.times < 1:
                         self.faults.remove(fault)
                     return fault
-        return None
+            return self.chaos.fault() if self.chaos else None

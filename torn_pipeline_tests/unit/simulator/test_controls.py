@@ -172,6 +172,9 @@ def test_parameters_of_faults_have_their_kinds(caller: Caller) -> None:
         ("fault", {"kind": "ErrorCode", "code": "5"}, "takes no code of '5'"),
         ("fault", {"kind": "ErrorCode", "code": 5, "colour": 1}, "takes no colour of 1"),
         ("fault", {"kind": "Html", "call": 0}, "call and times of at least 1"),
+        ("chaos", {}, "share has to be a number"),
+        ("chaos", {"share": 1.5}, "use 0 to 1"),
+        ("chaos", {"share": 0.5, "seconds": 1000}, "0 to 60 seconds"),
     ],
 )
 def test_what_cannot_be_done_is_said_in_a_sentence(world: World, caller: Caller, what: str, given: dict[str, Any], sentence: str) -> None:
@@ -181,6 +184,17 @@ def test_what_cannot_be_done_is_said_in_a_sentence(world: World, caller: Caller,
     assert sentence in answer.json()["error"]
     assert caller.simulator.faults == []
     assert (world.now, len(world.faction(ONE).crimes), dict(world.keys)) == before
+
+
+def test_chaos_is_switched_on_and_off(caller: Caller) -> None:
+    assert state(caller)["chaos"] is None
+    assert done(caller, "chaos", share=1, seconds=0) == "100% of the calls go wrong."
+    assert state(caller)["chaos"] == {"share": 1, "seconds": 0}
+    assert done(caller, "clear") == "No fault is left."
+    assert state(caller)["chaos"] is None
+    done(caller, "chaos", share=0.2)
+    done(caller, "chaos", share=0)
+    assert caller.simulator.chaos is None
 
 
 @pytest.mark.parametrize("body", [b"{", b"[]", b"\xff", b"7"])
