@@ -20,6 +20,8 @@ from torn_pipeline.simulator.faults import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from torn_pipeline.simulator.faults import Fault
 
 __all__ = ["Chaos"]
@@ -55,9 +57,11 @@ class Chaos:
             return None
         if chance.yes(LATE):
             return Delay(seconds=chance.uniform(0, self.seconds))
-        kind = chance.choice((ErrorCode, HttpStatus, *PLAIN))
-        if kind is ErrorCode:
-            return ErrorCode(code=chance.choice(CODES), flat=chance.yes(0.3))
-        if kind is HttpStatus:
-            return HttpStatus(status=chance.choice(STATUSES))
-        return kind()
+        makers: tuple[Callable[[], Fault], ...] = (self._error, self._status, *PLAIN)
+        return chance.choice(makers)()
+
+    def _error(self) -> Fault:
+        return ErrorCode(code=self._chance.choice(CODES), flat=self._chance.yes(0.3))
+
+    def _status(self) -> Fault:
+        return HttpStatus(status=self._chance.choice(STATUSES))
