@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from pathlib import Path
 
-__all__ = ["compact", "events_of", "remove_run", "run_size", "sweep", "tick_size"]
+__all__ = ["compact", "remove_run", "run_size", "sweep", "tick_size", "without_a_run"]
 
 _log = logging.getLogger(__name__)
 
@@ -47,10 +47,15 @@ def run_size(home: Path, run_id: str) -> int:
     return sum(path.stat().st_size for path in found if path.is_file())
 
 
-def events_of(home: Path) -> set[str]:
-    """The ids of the runs that have a file of events or of what their processes wrote."""
+def without_a_run(home: Path) -> set[str]:
+    """The ids of the runs that have a file of events, or of what their processes wrote, and that ``runs.db`` does not know."""
     folders = [path.name for path in (home / "storage").glob("*") if path.is_dir()]
-    return {name for name in [*(path.stem for path in (home / "history" / "runs").glob("*.db")), *folders] if _RUN.fullmatch(name)}
+    found = {name for name in [*(path.stem for path in (home / "history" / "runs").glob("*.db")), *folders] if _RUN.fullmatch(name)}
+    runs = home / "history" / "runs.db"
+    if not found or not runs.exists():
+        return found
+    with closing(_connect(runs)) as database:  # after the files were looked for, as a run is there before its files
+        return found - {run_id for (run_id,) in database.execute("SELECT run_id FROM runs")}
 
 
 def remove_run(home: Path, run_id: str) -> None:

@@ -114,6 +114,6 @@ def _needed(instance: dg.DagsterInstance, checks: Sequence[dg.AssetCheckKey]) ->
 
 
 def _without_a_run(instance: dg.DagsterInstance, home: Path) -> set[str]:
-    """What is left of runs whose deletion was cut off: a run is there before its files, so they are looked for first."""
-    files = dagster_files.events_of(home)
+    """What is left of runs whose deletion was cut off. Files of a history that another database goes on with are not among it."""
+    files = dagster_files.without_a_run(home)
     return files - set(instance.get_run_ids()) if files else set()

@@ -30,7 +30,7 @@ from dagster._core.scheduler.instigation import (
 from dagster._core.types.loadable_target_origin import LoadableTargetOrigin
 
 from torn_pipeline.config.retention import Retention
-from torn_pipeline.ops.dagster_files import compact, events_of
+from torn_pipeline.ops.dagster_files import compact
 from torn_pipeline.ops.retention import Freed
 from torn_pipeline.resources.history import prune_history, prune_runs, prune_ticks
 from torn_pipeline_tests.dagster.history_worker import MOMENTS, processes, prune_and_die
@@ -77,6 +77,10 @@ class Past:
 
     def there(self) -> set[str]:
         return {record.dagster_run.run_id for record in self.instance.get_run_records()}
+
+    def files(self) -> set[str]:
+        """The runs that have a file of events or a folder."""
+        return {path.stem for path in self.home.glob("history/runs/*-*.db")} | {path.name for path in self.home.glob("storage/*")}
 
     def shown(self) -> dict[str, object]:
         """What the UI tells of the present: the last materialization of each asset and partition, the last word of each check."""
@@ -138,7 +142,7 @@ def test_all_runs_go_but_those_that_tell_of_the_present(past: Past) -> None:
     assert done["runs"].size > 300_000
     assert past.there() == past.needed | {unfinished}
     assert past.shown() == shown
-    assert events_of(past.home) == past.needed | {unfinished}
+    assert past.files() == past.needed | {unfinished}
     gone = ", ".join(f"'{run}'" for run in set(past.runs) - past.needed)
     for table in ("event_logs", "asset_check_executions"):
         assert past.rows(f"SELECT count(*) FROM {table} WHERE run_id IN ({gone})") == [(0,)]  # noqa: S608 - ids of ours
@@ -159,6 +163,15 @@ def test_runs_stay_as_long_as_the_config_says(past: Past) -> None:
     for kept, now in (("forever", LATER), (MONTH, NOW + timedelta(days=29))):
         assert prune_runs(past.instance, past.home, past.checks, kept, now).things == 0  # type: ignore[arg-type]  # of a mixed tuple
     assert past.there() == set(past.runs)
+
+
+def test_a_history_that_another_database_went_on_with_stays(past: Past) -> None:
+    elsewhere = past.home / "storage" / "01234567-89ab-cdef-0123-456789abcdef"  # of a run that neither knows
+    elsewhere.mkdir(parents=True)
+    with dg.DagsterInstance.ephemeral() as other:
+        assert prune_runs(other, past.home, [], MONTH, LATER).things == 1
+    assert past.files() == past.there() == set(past.runs)
+    assert not elsewhere.exists()
 
 
 def test_the_files_of_runs_that_have_ended_become_smaller_and_say_the_same(past: Past) -> None:
@@ -193,7 +206,7 @@ def test_a_prune_that_is_killed_again_and_again_leaves_the_present_whole_and_is_
         assert past.needed <= past.there()
     past.prune()
     assert past.there() == past.needed
-    assert events_of(past.home) == past.needed
+    assert past.files() == past.needed
     assert past.shown() == shown
     assert past.rows("SELECT DISTINCT run_id FROM asset_check_executions ORDER BY 1") == sorted((run,) for run in past.needed)
     assert past.platform.run("faction_basic").success
