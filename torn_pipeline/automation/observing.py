@@ -15,7 +15,7 @@ from torn_pipeline.assets import account_of
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping, Sequence
 
-__all__ = ["Watched", "automations", "ended_runs"]
+__all__ = ["Watched", "asked_account", "automations", "ended_runs", "why_failed"]
 
 _ENDS: Final = (dg.DagsterEventType.RUN_FAILURE, dg.DagsterEventType.RUN_SUCCESS)
 _MOST = 200  # ends of runs of each kind that one look takes
@@ -107,6 +107,25 @@ def automations(
         )
 
 
+def asked_account(run: dg.DagsterRun) -> str:
+    """The account that a run is for; empty where its endpoint has no accounts, and for what is no endpoint's."""
+    return account_of(run.tags.get("dagster/partition") or run.tags.get("dagster/asset_partition_range_start", ""))
+
+
+def why_failed(instance: dg.DagsterInstance, run_id: str) -> tuple[str, str]:
+    """Why a run failed: the sentence of the first step that did, and the name of its error."""
+    for record in instance.get_records_for_run(run_id, of_type=dg.DagsterEventType.STEP_FAILURE).records:
+        failure = record.event_log_entry.get_dagster_event().step_failure_data
+        if (user := failure.user_failure_data) and user.description:
+            error = user.metadata.get("error")
+            return user.description, str(error.value) if error else ""
+        if failure.error is not None:
+            return f"{failure.error.cls_name or 'an error'} that nobody expected", ""
+    for record in instance.get_records_for_run(run_id, of_type=dg.DagsterEventType.RUN_FAILURE).records:
+        return record.event_log_entry.get_dagster_event().message or "", ""
+    return "", ""
+
+
 class _State(NamedTuple):
     """What Dagster remembers of a schedule or a sensor: when it ticked last (0: never), and what is wrong with it, if anything."""
 
@@ -148,9 +167,9 @@ def _run(
     instance: dg.DagsterInstance, run: dg.DagsterRun, record: dg.EventLogRecord, watched: Mapping[str, Watched]
 ) -> Iterator[Observation]:
     about, at = watched.get(run.job_name, _NOTHING), datetime.fromtimestamp(record.timestamp, UTC)
-    account = account_of(run.tags.get("dagster/partition") or run.tags.get("dagster/asset_partition_range_start", ""))
+    account = asked_account(run)
     ok = run.is_success
-    sentence, error = ("", "") if ok else _why(instance, run.run_id)
+    sentence, error = ("", "") if ok else why_failed(instance, run.run_id)
     name = f"{run.job_name} for {account}" if account else run.job_name
     yield Observation(
         kind=Kind.RUN_FAILED,
@@ -168,20 +187,6 @@ def _run(
     events = instance.get_records_for_run(run.run_id, of_type=dg.DagsterEventType.ASSET_CHECK_EVALUATION).records
     for event in events:
         yield _check(event.event_log_entry.get_dagster_event().asset_check_evaluation_data, account, about.owners, at)
-
-
-def _why(instance: dg.DagsterInstance, run_id: str) -> tuple[str, str]:
-    """Why a run failed: the sentence of the first step that did, and the name of its error."""
-    for record in instance.get_records_for_run(run_id, of_type=dg.DagsterEventType.STEP_FAILURE).records:
-        failure = record.event_log_entry.get_dagster_event().step_failure_data
-        if (user := failure.user_failure_data) and user.description:
-            error = user.metadata.get("error")
-            return user.description, str(error.value) if error else ""
-        if failure.error is not None:
-            return f"{failure.error.cls_name or 'an error'} that nobody expected", ""
-    for record in instance.get_records_for_run(run_id, of_type=dg.DagsterEventType.RUN_FAILURE).records:
-        return record.event_log_entry.get_dagster_event().message or "", ""
-    return "", ""
 
 
 def _check(check: dg.AssetCheckEvaluation, account: str, owners: tuple[str, ...], at: datetime) -> Observation:
