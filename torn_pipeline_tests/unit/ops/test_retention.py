@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import tempfile
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -21,6 +22,7 @@ from torn_pipeline.settings import Settings
 from torn_pipeline.simulator import Simulator, Size, World
 from torn_pipeline.torn import Span, merged, without
 from torn_pipeline_tests.ledger import know_keys
+from torn_pipeline_tests.unit.ops.landing_worker import processes, prune_and_die
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -182,6 +184,23 @@ def test_what_was_never_a_whole_fetch_goes(place: Place) -> None:
     done = place.prune(NOW + timedelta(days=8))["landing, incomplete"]
     assert (done.things, done.size > 0) == (2, True)
     assert place.landed("faction_members") == [whole]
+    assert len(place.files()) == 2
+
+
+def test_a_prune_that_is_killed_leaves_whole_fetches_and_the_next_one_ends_it(place: Place) -> None:
+    old, newest = [place.fetch("faction_members") for _ in range(3)], place.fetch("faction_members")
+    landing = place.pipeline.landing
+    for number in (2, 3):  # after the description of a fetch is gone, and after all of one is
+        worker = processes().Process(target=prune_and_die, args=(place.settings, LATER, number))
+        worker.start()
+        worker.join(60)
+        assert worker.exitcode == -signal.SIGKILL
+        left = list(landing.fetches("faction_members"))
+        assert left[-1].fetch_id == newest
+        assert all(landing.get(page) for fetched in left for page in fetched.pages)
+        assert len(left) < len(old) + 1
+    place.prune()
+    assert place.landed("faction_members") == [newest]
     assert len(place.files()) == 2
 
 
