@@ -82,12 +82,13 @@ def watch_tables(pipeline: Pipeline, now: datetime) -> tuple[list[Observation], 
     """Whether every enabled endpoint is fresh for each of its accounts, and whether the calls that the schedules need are there.
 
     Asks the warehouse, so it comes with the moment before which it need not be asked again: when the first of them will be too old,
-    an hour at most; five minutes while one is. What was never fetched is left out: it is new, or its runs fail, which is told by these.
+    an hour at most; five minutes while one is. What was never fetched is left out: it is new, or its runs fail, which is told by these. So is what is asked by id, when
+    there is something to ask for.
 
     Raises:
         PipelineError: the warehouse cannot be read.
     """
-    endpoints = {endpoint.name: endpoint for endpoint in pipeline.config.endpoints if endpoint.enabled}
+    endpoints = {endpoint.name: endpoint for endpoint in pipeline.config.endpoints if endpoint.enabled and not endpoint.ids_from}
     found, again = [], now + _LONGEST_WITHOUT
     for state in states(pipeline, now):
         if state.endpoint in endpoints and state.fetched_at is not None:
@@ -118,7 +119,7 @@ def _disks(pipeline: Pipeline, now: datetime) -> Iterator[Observation]:
 
 def _freshness(endpoint: Endpoint, state: EndpointState, now: datetime) -> tuple[Observation, datetime]:
     """Whether an endpoint is fresh, and until when it is."""
-    found = freshness(state, endpoint.frequency, now)
+    found = freshness(state, endpoint.frequency, now, grace=endpoint.max_runtime)
     observation = Observation(
         kind=Kind.STALE,
         subject=f"{state.endpoint}|{state.account}",
