@@ -82,8 +82,8 @@ def watch_tables(pipeline: Pipeline, now: datetime) -> tuple[list[Observation], 
     """Whether every enabled endpoint is fresh for each of its accounts, and whether the calls that the schedules need are there.
 
     Asks the warehouse, so it comes with the moment before which it need not be asked again: when the first of them will be too old,
-    an hour at most; five minutes while one is. What was never fetched is left out: it is new, or its runs fail, which is told by these. So is what is asked by id, when
-    there is something to ask for.
+    an hour at most; five minutes while one is. What was never fetched is left out: it is new, or its runs fail, which is told by
+    these. So is what is asked by id, when there is something to ask for.
 
     Raises:
         PipelineError: the warehouse cannot be read.
