@@ -33,10 +33,8 @@ def relation_results(fetched: Fetch, found: Sequence[Related]) -> Iterator[dg.As
 
 def _line(one: Related) -> str:
     reference, example = one.reference, one.unmatched.rows[0][one.reference.column]
-    return (
-        f"{reference.name}, {one.unmatched.count} times: {reference.target}.{reference.target_column} has no {example}, "
-        f"which {reference.column} refers to"
-    )
+    count = "once" if one.unmatched.count == 1 else f"{one.unmatched.count} times"
+    return f"{reference.name}, {count}: {reference.target}.{reference.target_column} has no {example}, which {reference.column} refers to"
 
 
 def _rows(one: Related) -> Iterator[dict[str, object]]:

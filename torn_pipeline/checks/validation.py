@@ -77,9 +77,7 @@ def _quarantine(plan: EndpointPlan, fetched: Fetch, prepared: Prepared) -> dg.As
     metadata: Metadata = {"roots": prepared.roots, "roots_quarantined": len(rejected), "share": round(prepared.quarantined_share, 4)}
     is_refused = prepared.quarantined_share > most
     if rejected:
-        metadata["quarantined"] = records(
-            {**root.key, "where": root.json_path, "reason": root.reason, "landed": root.raw_id} for root in rejected[:SHOWN]
-        )
+        metadata["quarantined"] = records({**root.key, "where": root.json_path, "reason": root.reason} for root in rejected[:SHOWN])
     told = f"{len(rejected)} of {prepared.roots} roots ({prepared.quarantined_share:.1%})"
     problem = f"{told} were left out" + (f", more than max_quarantined allows ({most:.0%}): nothing was loaded" if is_refused else "")
     return result(plan.root.name, QUARANTINE, fetched, problem if rejected else "", metadata, error=is_refused)

@@ -49,7 +49,8 @@ class Finding:
     def __str__(self) -> str:
         """One line for people."""
         about = ", ".join(part for part in (self.type, f"for example {self.example}" if self.example else "") if part)
-        return f"{self.kind} {self.path}, {self.count} times" + (f" ({about})" if about else "")
+        count = "once" if self.count == 1 else f"{self.count} times"
+        return f"{self.kind} {self.path}, {count}" + (f" ({about})" if about else "")
 
 
 class Findings:

@@ -365,7 +365,7 @@ def test_findings_of_one_place_add_up_and_keep_the_first_example() -> None:
     ]
     assert [str(finding) for finding in found] == [
         "missing field $.b, 4 times",
-        "missing field $.a, 1 times",
+        "missing field $.a, once",
         'new field $.a, 6 times (integer | string, for example "x")',
     ]
 
