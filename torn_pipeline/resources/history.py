@@ -45,7 +45,7 @@ def prune_history(
     if not dry_run:
         dagster_files.sweep(home)
         files, size = dagster_files.compact(home, now.timestamp(), most=_MOST)
-        yield Freed(what="room in Dagster's files", things=files, size=size, since=now)
+        yield Freed(what="room in Dagster's files", things=files, size=size, since=None)
 
 
 def prune_runs(
