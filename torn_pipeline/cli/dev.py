@@ -34,11 +34,13 @@ def dev(session: Session, *, port: int) -> int:
 
     A process of it that ends, or gives no sign of life, is started again, and the alerts hear of it.
     """
+    from torn_pipeline.alerts import open_alerts
     from torn_pipeline.cli.ui import dagster_ui, until_ctrl_c
     from torn_pipeline.steps import open_pipeline
 
     settings = session.settings()
     open_pipeline(settings)  # what is wrong in the config is said here, in a sentence
+    open_alerts(settings)
     make_home(settings.dagster_home, CHECKOUT / settings.dagster_template)
     with until_ctrl_c(), dagster_ui(settings, port, tell=_teller(session, settings)) as url:
         session.say(f"Dagster's UI is at {url} until Ctrl-C; `torn-pipeline health` says whether all is well")

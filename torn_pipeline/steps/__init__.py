@@ -12,7 +12,6 @@ from torn_pipeline.steps.backing import back_up, backups, restore
 from torn_pipeline.steps.comparing import Loaded, loads_so_far, rows_by_day
 from torn_pipeline.steps.context import Pipeline, open_pipeline
 from torn_pipeline.steps.fetching import fetch, land_file, read_file
-from torn_pipeline.steps.health import look
 from torn_pipeline.steps.ids import fetch_ids, ids_due
 from torn_pipeline.steps.loading import check_limit, check_mode, load, load_of, too_many
 from torn_pipeline.steps.preparing import latest_fetch, normalize, validate
@@ -22,7 +21,6 @@ from torn_pipeline.steps.replaying import Outcome, landed_fetches, load_together
 from torn_pipeline.steps.retrying import Retried, retry
 from torn_pipeline.steps.shaping import apply_changes, roll_back, schema_changes, schema_versions
 from torn_pipeline.steps.states import EndpointState, states, stored_columns
-from torn_pipeline.steps.watching import DAEMON, owners_of, service_observation, watch_machine, watch_tables
 from torn_pipeline.steps.windows import (
     asked_spans,
     calls_for,
@@ -40,7 +38,6 @@ from torn_pipeline.torn import Rank, days_of
 from torn_pipeline.torn.keys import KeyState
 
 __all__ = [
-    "DAEMON",
     "EndpointState",
     "KeyState",
     "Loaded",
@@ -76,11 +73,9 @@ __all__ = [
     "load_of",
     "load_together",
     "loads_so_far",
-    "look",
     "missing",
     "normalize",
     "open_pipeline",
-    "owners_of",
     "pending",
     "profiled",
     "read_file",
@@ -96,11 +91,8 @@ __all__ = [
     "rows_by_day",
     "schema_changes",
     "schema_versions",
-    "service_observation",
     "states",
     "stored_columns",
     "too_many",
     "validate",
-    "watch_machine",
-    "watch_tables",
 ]

@@ -10,7 +10,7 @@ import pytest
 
 from torn_pipeline.alerts import open_alerts
 from torn_pipeline.automation.looking import Looks, look_around
-from torn_pipeline.errors import WarehouseBusy
+from torn_pipeline.errors import ConfigError, WarehouseBusy
 from torn_pipeline.ops.heartbeat import HEARTBEAT_FILE, last_beat
 from torn_pipeline.simulator import ErrorCode, HttpStatus, KeyDies
 from torn_pipeline.warehouse.duckdb import DuckDBWarehouse
@@ -141,6 +141,21 @@ def test_a_schedule_that_another_frequency_has_replaced_is_not_missed(platform: 
 
     ((kind, title),) = sent(platform)
     assert (kind, title.partition(" since")[0]) == ("alert", "faction_crimes_schedule has not ticked")
+
+
+def test_a_mistake_in_the_rules_is_told_by_the_rules_before_it(platform: Platform) -> None:
+    file, looks = platform.settings.config.parent / "alerts.yaml", Looks()
+    file.write_text("channels: [{name: file, kind: file, path: alerts.jsonl}]\nrules: [{name: all, channels: [file]}]\n")
+    right = file.read_text()
+    look(platform, looks)
+    file.write_text(right.replace("channels: [file]", "channels: [phone]"))
+    with pytest.raises(ConfigError, match="there is no channel of this name"):
+        look(platform, Looks())  # as nothing is known that would hold
+    look(platform, looks)
+    assert sent(platform) == [("alert", "alerts.yaml is wrong, what it said before still holds")]
+    file.write_text(right)
+    look(platform, looks)
+    assert [kind for kind, _ in sent(platform)] == ["alert", "recovery"]
 
 
 def test_the_sensor_looks_and_says_what_it_did(platform: Platform) -> None:
