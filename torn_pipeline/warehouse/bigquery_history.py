@@ -121,8 +121,9 @@ class Histories:
     def _open(self, table: Table, *, is_first: bool) -> None:
         """Begin a version for each row of this fetch whose key has none that is open."""
         staged, name = self._incoming.staged[table.name], self._name(table)
-        columns = ", ".join(map(identifier, [*staged.places, VALID_FROM]))
-        selected = ", ".join([*(f"s.{place}" for place in staged.places.values()), self._incoming.fetched_at])
+        names = self._incoming.columns(table.name)
+        columns = ", ".join(map(identifier, [*names, VALID_FROM]))
+        selected = ", ".join([*(self._incoming.column(table.name, "s", name) for name in names), self._incoming.fetched_at])
         is_new = (
             f" AND {self._incoming.key(table, 's', table.key)} NOT IN (SELECT {key_of('h', table.key)} FROM {name} h WHERE {self._is_open})"
         )
@@ -136,10 +137,13 @@ class Histories:
     def _rows(self, table: Table, columns: Sequence[str]) -> str:
         """The rows that come for a table, with columns of these names; null where they do not come."""
         staged, types = self._incoming.staged[table.name], self._live[table.name].columns
+        there = set(self._incoming.columns(table.name))
         selected = [
-            f"{staged.places.get(name) or f'CAST(NULL AS {SQL_TYPES[ColumnType(types[name])]})'} AS {identifier(name)}" for name in columns
+            self._incoming.column(table.name, "r", name) if name in there else f"CAST(NULL AS {SQL_TYPES[ColumnType(types[name])]})"
+            for name in columns
         ]
-        return f"SELECT {', '.join(selected)} FROM {staged.name} WHERE {LOAD} = {self._incoming.number}"
+        named = ", ".join(f"{value} AS {identifier(name)}" for value, name in zip(selected, columns, strict=True))
+        return f"SELECT {named} FROM {staged.name} r WHERE r.{LOAD} = {self._incoming.number}"
 
     def _concerns(self, root: Table, table: Table) -> str:
         """The condition that a version ``h`` is of a root that this load says something about."""

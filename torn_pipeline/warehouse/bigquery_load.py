@@ -45,6 +45,7 @@ if TYPE_CHECKING:
 
     from google.cloud import bigquery
 
+    from torn_pipeline.landing.fetch import Fetch
     from torn_pipeline.warehouse.bigquery_meta import Ledger, Newer
     from torn_pipeline.warehouse.bigquery_service import Service
 
@@ -122,15 +123,15 @@ class Writing:
     def _batches(self) -> Iterator[None]:
         """The same, batch by batch."""
         load, number = self._loads[-1], len(self._loads) - 1
-        names = {table.name for table in load.tables}
+        common = {table.name: _common(table, load.fetch) for table in load.tables}
         for table in load.tables:
             self.file(table.name, {column.name: column.type for column in table.columns})
         for batch in load.batches:
             for name, frame in batch.items():
-                if name not in names:
+                if name not in common:
                     message = f"a batch of {load.fetch.endpoint} has rows for table {name}, which the load does not name"
                     raise WarehouseError(message)
-                self._files[name].add(frame, number)
+                self._files[name].add(frame, number, common[name])
             yield
         self.drain_quarantine()
 
@@ -301,7 +302,7 @@ class Writing:
     def staged(self) -> dict[str, Staged]:
         """What is staged by now."""
         return {
-            name: Staged(self._place.meta_table(table.table_id), self._files[name].places, self._files[name].rows)
+            name: Staged(self._place.meta_table(table.table_id), self._files[name].places, self._files[name].rows, self._files[name].common)
             for name, table in self._staged.items()
         }
 
@@ -446,6 +447,12 @@ def _aside() -> Iterator[_Begin]:
         yield begin
     finally:
         pool.shutdown(cancel_futures=True)
+
+
+def _common(table: Table, fetch: Fetch) -> dict[str, object]:
+    """The columns in which every row of a fetch has the same value, and that value."""
+    values = {Role.ACCOUNT: fetch.account, Role.FETCH_ID: fetch.fetch_id, Role.FETCHED_AT: fetch.fetched_at}
+    return {column.name: values[column.role] for column in table.columns if column.role in values}
 
 
 def _refuse(load: Load) -> None:

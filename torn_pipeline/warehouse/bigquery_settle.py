@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from torn_pipeline.tables.table import MISSING_SINCE, ColumnType, StorageMode
 from torn_pipeline.warehouse import bigquery_meta as meta
-from torn_pipeline.warehouse.bigquery_sql import Values, identifier, key_of, key_of_texts, within
+from torn_pipeline.warehouse.bigquery_sql import Values, identifier, key_from, key_of, key_of_texts, within
 from torn_pipeline.warehouse.bigquery_staging import LOAD
 from torn_pipeline.warehouse.bigquery_tables import SQL_TYPES, LiveTable, partitions
 
@@ -40,11 +40,12 @@ BROKEN = "_broken"
 
 @dataclass(frozen=True, slots=True)
 class Staged:
-    """A staged table: its full name, quoted, what its columns are called there, and its rows by load."""
+    """A staged table: its full name, quoted, what its columns are called there, and by load its rows and the values that all have."""
 
     name: str
     places: Mapping[str, str]
     rows: Mapping[int, int]
+    common: Mapping[int, Mapping[str, object]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,16 +107,30 @@ class Incoming:
         self.staged = {name: one for name, one in staged.items() if one.rows.get(number)}
         self.fetch_id = script.values.bind(load.fetch.fetch_id)
         self.fetched_at = script.values.moment(load.fetch.fetched_at)
+        self._common: dict[str, str] = {}  # how the values that all rows have are called in the script
 
     @property
     def is_any_broken(self) -> bool:
         """Whether roots are in quarantine."""
         return QUARANTINE in self.staged
 
+    def columns(self, table: str) -> list[str]:
+        """The columns that come for a table."""
+        return [*self.staged[table].places, *self.staged[table].common.get(self.number, {})]
+
+    def column(self, table: str, alias: str, column: str) -> str:
+        """A column of a staged row."""
+        place = self.staged[table].places.get(column)
+        if place is not None:
+            return f"{alias}.{place}"
+        if column not in self._common:
+            value = self.staged[table].common[self.number][column]
+            self._common[column] = self._script.values.moment(value) if isinstance(value, datetime) else self._script.values.bind(value)
+        return self._common[column]
+
     def key(self, table: Table, alias: str, columns: Sequence[str]) -> str:
         """A key of a staged row."""
-        places = self.staged[table.name].places
-        return key_of(alias, [places[column] for column in columns])
+        return key_from([self.column(table.name, alias, column) for column in columns])
 
     def keys(self, root: Table) -> str:
         """A query for the keys of the roots that came."""
@@ -357,12 +372,12 @@ class Settlement:
 
     def _insert(self, table: Table) -> None:
         if table.name in self._staged:
-            self._script.run(self._insertion(self._table(table), table.name, list(self._staged[table.name].places)))
+            self._script.run(self._insertion(self._table(table), table.name, self._incoming.columns(table.name)))
 
     def _insertion(self, table: str, staged: str, columns: Sequence[str]) -> str:
         one = self._staged[staged]
-        names, places = ", ".join(map(identifier, columns)), ", ".join(one.places[column] for column in columns)
-        return f"INSERT INTO {table} ({names}) SELECT {places} FROM {one.name} WHERE {LOAD} = {self._number}"
+        names, values = ", ".join(map(identifier, columns)), ", ".join(self._incoming.column(staged, "s", column) for column in columns)
+        return f"INSERT INTO {table} ({names}) SELECT {values} FROM {one.name} s WHERE s.{LOAD} = {self._number}"
 
     def _table(self, table: Table) -> str:
         return self._place.table(table.name)

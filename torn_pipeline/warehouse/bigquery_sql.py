@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from torn_pipeline.warehouse.protocol import Window
 
-__all__ = ["Values", "all_days", "identifier", "key_of", "key_of_texts", "logical", "physical", "within"]
+__all__ = ["Values", "all_days", "identifier", "key_from", "key_of", "key_of_texts", "logical", "physical", "within"]
 
 _FORBIDDEN = re.compile(r"[\x00-\x1f\x7f!\"$()*,./;?@\[\\\]^`{}~]")
 _ENCODED = re.compile(r"_u([0-9a-f]{4})_")
@@ -39,12 +39,12 @@ def key_of(alias: str, columns: Sequence[str]) -> str:
 
     Two keys of the same types, whatever their columns are called, give the same text when they are the same.
     """
-    return _key([f"{alias}.{identifier(column)}" for column in columns])
+    return key_from([f"{alias}.{identifier(column)}" for column in columns])
 
 
 def key_of_texts(array: str, types: Sequence[str]) -> str:
     """The same text from a JSON array of texts, of these BigQuery types; what is no value of its type is null."""
-    return _key([f"SAFE_CAST(JSON_VALUE({array}, '$[{place}]') AS {name})" for place, name in enumerate(types)])
+    return key_from([f"SAFE_CAST(JSON_VALUE({array}, '$[{place}]') AS {name})" for place, name in enumerate(types)])
 
 
 def all_days(partition: str, row: str) -> str:
@@ -63,7 +63,8 @@ def within(window: Window, row: str, values: Values) -> str:
     return " AND ".join([f"{column} IS NOT NULL", *(f"{column} {sign} {values.moment(bound)}" for sign, bound in bounds if bound)])
 
 
-def _key(parts: Sequence[str]) -> str:
+def key_from(parts: Sequence[str]) -> str:
+    """The same text from the parts of a key, as SQL."""
     return f"TO_JSON_STRING(STRUCT({', '.join(f'{part} AS k{place}' for place, part in enumerate(parts)) or 'TRUE AS present'}))"
 
 

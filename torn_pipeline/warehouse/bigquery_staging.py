@@ -56,7 +56,8 @@ class StagedTable:
     """The rows of one table. In the files its columns are called ``c0``, ``c1`` …, as BigQuery takes not every name.
 
     ``contract`` has the types that columns must have; others may come as they like. ``rows`` and ``sizes`` (bytes in
-    memory) count by load, ``nulls`` by load and column.
+    memory) count by load, ``nulls`` by load and column. ``common`` has by load the columns that are in no file, as all
+    rows have the same value there.
     """
 
     name: str
@@ -66,19 +67,23 @@ class StagedTable:
     rows: Counter[int] = field(default_factory=Counter)
     sizes: Counter[int] = field(default_factory=Counter)
     nulls: dict[int, Counter[str]] = field(default_factory=dict)
+    common: dict[int, dict[str, object]] = field(default_factory=dict)
     types: Types = field(default_factory=dict)
     """The columns' types in what :meth:`files` gives."""
     _parts: list[_Part] = field(default_factory=list)
     _writer: ParquetWriter | None = None
     _waiting: list[pl.DataFrame] = field(default_factory=list)
 
-    def add(self, frame: pl.DataFrame, number: int) -> None:
-        """Add the rows of a batch of the load of that number.
+    def add(self, frame: pl.DataFrame, number: int, common: Mapping[str, object] | None = None) -> None:
+        """Add the rows of a batch of the load of that number; ``common`` are the values that are the same in all its rows.
 
         Raises:
-            WarehouseError: when the frame has a column of a type that no table has, or not the contract's.
+            WarehouseError: when the frame has a column of a type that no table has, or not the contract's; or a row
+                another value than the common one.
         """
         types = {name: self._type(name, dtype) for name, dtype in frame.schema.items()}
+        if common:
+            types = self._without_common(frame, number, types, common)
         for name in types:
             self.places.setdefault(name, f"c{len(self.places)}")
         if not self._parts or self._parts[-1].types != types or (frame.height and self._parts[-1].rows >= _FILE):
@@ -167,6 +172,19 @@ class StagedTable:
                 column = column.cast(DTYPES[way[name]])
             columns.append(column)
         return piece.select(*columns, LOAD)
+
+    def _without_common(self, frame: pl.DataFrame, number: int, types: Types, common: Mapping[str, object]) -> Types:
+        """The columns that are to be written."""
+        found = {name: value for name, value in common.items() if name in types}
+        if frame.height and self.common.setdefault(number, found) != found:
+            message = f"some rows for table {self.name} lack a column that others have: {', '.join(sorted(common.keys() - found.keys()))}"
+            raise WarehouseError(message)
+        for name, value in found.items():
+            column = frame[name]
+            if column.null_count() or not (column == value).all():
+                message = f"a row for table {self.name} has another {name} than its fetch, which has {value}"
+                raise WarehouseError(message)
+        return {name: kind for name, kind in types.items() if name not in found}
 
     def _type(self, name: str, dtype: pl.DataType) -> ColumnType:
         kind = _TYPES.get(dtype)

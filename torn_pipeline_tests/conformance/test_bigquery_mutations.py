@@ -79,7 +79,7 @@ MUTATIONS = (
         "an upsert mixes accounts",
         loads.test_upsert_tells_accounts_apart,
         (),
-        r"STRUCT\(\w+\.\S+ AS k0, (\w+\.\S+) AS k1\)| AND t\._account = @p\d+",
+        r"STRUCT\((?:\w+\.\S+|@p\d+) AS k0, (\w+\.\S+) AS k1\)| AND t\._account = @p\d+",
         without_account,
     ),
     Mutation("a replace adds only", loads.test_replace_leaves_exactly_what_the_fetch_brought, (), *STAYS),
@@ -110,7 +110,7 @@ MUTATIONS = (
         "rows of all loads come with each",
         tables.test_several_loads_in_one_transaction,
         (),
-        r"(INSERT INTO [^;]* WHERE) _load = \d+",
+        r"(INSERT INTO [^;]* WHERE) s\._load = \d+",
         r"\1 TRUE",
     ),
     # --- again and late

@@ -77,6 +77,31 @@ def test_a_column_may_be_called_like_our_own(tmp_path: Path) -> None:
     assert read_table(path).to_pylist() == [{"c0": "a", "c1": "b", LOAD: 7}]
 
 
+def test_what_all_rows_have_in_common_is_in_no_file(tmp_path: Path) -> None:
+    table = StagedTable("things", tmp_path, {})
+    common: dict[str, object] = {"_account": "default", "_fetch_id": "f"}
+    table.add(pl.DataFrame({"_account": pl.Series([], dtype=pl.String), "id": pl.Series([], dtype=pl.Int64)}), 3, common)
+    table.add(pl.DataFrame({"_account": ["default"], "id": [1]}), 3, common)
+    (path,) = table.files({})
+    assert read_table(path).to_pylist() == [{"c0": 1, LOAD: 3}]
+    assert table.common == {3: {"_account": "default"}}
+
+
+@pytest.mark.parametrize(
+    ("rows", "said"),
+    [
+        ({"_account": ["default", "other"], "id": [2, 3]}, "another _account than its fetch, which has default"),
+        ({"_account": ["default", None], "id": [2, 3]}, "another _account than its fetch, which has default"),
+        ({"id": [2]}, "lack a column that others have: _account"),
+    ],
+)
+def test_a_row_that_is_not_its_fetchs_is_refused(tmp_path: Path, rows: dict[str, list[object]], said: str) -> None:
+    table = StagedTable("things", tmp_path, {})
+    table.add(pl.DataFrame({"_account": ["default"], "id": [1]}), 0, {"_account": "default"})
+    with pytest.raises(WarehouseError, match=said):
+        table.add(pl.DataFrame(rows), 0, {"_account": "default"})
+
+
 def test_a_folder_that_takes_no_file_is_named(tmp_path: Path) -> None:
     table = staged(tmp_path / "gone", [1])
     with pytest.raises(WarehouseError, match=f"cannot be written into {tmp_path}/gone: .*make room on that disk.*TMPDIR"):
