@@ -28,6 +28,7 @@ from torn_pipeline.cli.replay import replay
 from torn_pipeline.cli.schema import schema
 from torn_pipeline.cli.session import Session
 from torn_pipeline.cli.simulator import simulator
+from torn_pipeline.cli.stats import stats
 from torn_pipeline.cli.status import status
 from torn_pipeline.cli.stepwise import fetch, load, normalize, validate
 from torn_pipeline.errors import PipelineError
@@ -77,6 +78,7 @@ COMMANDS = (
     schema,
     simulator,
     sql,
+    stats,
     status,
     validate,
 )

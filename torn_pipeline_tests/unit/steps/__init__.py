@@ -1,0 +1,1 @@
+"""Steps of the road, as far as they are arithmetic."""
