@@ -110,13 +110,13 @@ def deployed(home: Path, module: str, environment: Mapping[str, str]) -> Iterato
         (sys.executable, "-m", "dagster_webserver", "-w", str(workspace), *place, str(web)),
         (str(Path(sys.executable).with_name("dagster-daemon")), "run", "-w", str(workspace)),
     )
-    with (home / "output.log").open("wb") as output:
-        given = dict(os.environ) | dict(environment) | {"DAGSTER_HOME": str(home)}
-        started = [
-            subprocess.Popen(command, env=given, stdout=output, stderr=subprocess.STDOUT, start_new_session=True, cwd=ROOT)
-            for command in commands
-        ]
+    given = dict(os.environ) | dict(environment) | {"DAGSTER_HOME": str(home)}
+    started: list[subprocess.Popen[bytes]] = []
     try:
+        with (home / "output.log").open("wb") as output:
+            for command in commands:  # the first is what the others need
+                started.append(subprocess.Popen(command, env=given, stdout=output, stderr=output, start_new_session=True, cwd=ROOT))
+                _wait_for(grpc)
         deployment = Deployment(f"http://127.0.0.1:{web}", tuple(psutil.Process(one.pid) for one in started), home)
         deadline = time.monotonic() + UP_SECONDS
         while not deployment.is_up():
@@ -132,6 +132,14 @@ def deployed(home: Path, module: str, environment: Mapping[str, str]) -> Iterato
             with suppress(subprocess.TimeoutExpired):
                 process.wait(20)
             process.kill()
+
+
+def _wait_for(port: int) -> None:
+    deadline = time.monotonic() + UP_SECONDS
+    while time.monotonic() < deadline:
+        with suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
+            return
+        time.sleep(0.2)
 
 
 def _free_port() -> int:
