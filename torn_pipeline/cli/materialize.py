@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,20 +20,26 @@ if TYPE_CHECKING:
     from torn_pipeline.cli.session import Session
     from torn_pipeline.ops.summary import RunOutcome
     from torn_pipeline.settings import Settings
+    from torn_pipeline.steps import Pipeline
 
 __all__ = ["CHECKOUT", "materialize", "run_all", "tell_outcomes"]
 
 CHECKOUT = Path(torn_pipeline.__file__).parents[1]
 """The folder above the package: a checkout has the shipped config and ``dagster.yaml`` there."""
 
+_LONG_AGO = timedelta(days=31)
+
 
 @click.command(cls=Command)
 @click.argument("names", metavar="[NAME]...", nargs=-1)
 @click.option("--partition", metavar="KEY", help="Only this partition: an account, or one and a day, such as default|2026-04-29.")
 @click.option("--full", is_flag=True, help="Fetch all that the API has, not only what is new since the last complete fetch.")
+@click.option("--failed", is_flag=True, help="Only where the last run, of those of the last 31 days that have ended, failed.")
 @set_option
 @click.pass_obj
-def materialize(session: Session, *, names: Sequence[str], partition: str | None, full: bool, overrides: Sequence[str]) -> int:
+def materialize(
+    session: Session, *, names: Sequence[str], partition: str | None, full: bool, failed: bool, overrides: Sequence[str]
+) -> int:
     """Fetch, check and load endpoints through Dagster.
 
     NAME is an endpoint or one of its tables; without a name all enabled endpoints are run. Each endpoint and account is a
@@ -42,11 +49,24 @@ def materialize(session: Session, *, names: Sequence[str], partition: str | None
 
     pipeline = open_pipeline(session.settings(), overrides)
     runs = chosen_runs(pipeline, names, partition)
+    if failed and not (runs := _failed(pipeline, runs)):
+        session.say("there is nothing to try again: no last run failed")
+        return 0
     for run in runs:
         check_mode(pipeline, run.plan)
         refuse_renamed(pipeline, run.plan.endpoint.name, run.account)
     outcomes = run_all(session, pipeline.settings, runs, overrides, full=full)
     return tell_outcomes(session, outcomes)
+
+
+def _failed(pipeline: Pipeline, runs: Sequence[Run]) -> list[Run]:
+    """Those of the runs whose endpoint and account failed when they were run last."""
+    from torn_pipeline.automation.run_statistics import existing_instance, failed_last  # noqa: PLC0415 - it loads Dagster
+
+    pairs = {(run.plan.endpoint.name, run.account): run.plan for run in runs}
+    with existing_instance(pipeline.settings) as instance:
+        failed = failed_last(instance, [*pairs.values()], pairs, datetime.now(UTC) - _LONG_AGO) if instance else set()
+    return [run for run in runs if (run.plan.endpoint.name, run.account) in failed]
 
 
 def run_all(

@@ -76,3 +76,20 @@ def test_a_success_a_failure_a_retry_and_a_run_that_waits(console: Console) -> N
     assert next(line.split()[2:8] for line in shown.out.splitlines() if line.startswith(f"{MEMBERS}  default")) == list("321000")
     assert f"{MEMBERS}  default  {tried['last_failed']}  {tried['last_error']}" in shown.out
     assert shown.out.splitlines()[-1].endswith("; runs queued now: 1, at work: 0")
+
+
+def test_what_failed_last_is_tried_again_and_nothing_else(console: Console) -> None:
+    nothing = (0, "there is nothing to try again: no last run failed\n")
+    never = console("materialize", "--failed")
+    assert (never.status, never.out) == nothing
+    console.simulator.faults.append(HttpStatus(status=503, times=MANY))
+    assert console("materialize", MEMBERS, "--partition", "default").status == 1
+    console.simulator.faults.clear()
+    assert console("materialize", MEMBERS, "--partition", "second").status == 0
+
+    again = console("materialize", MEMBERS, "--failed")
+
+    assert again.status == 0
+    assert [line.split()[:2] for line in again.out.splitlines()[1:]] == [[f"raw/{MEMBERS}", "default"], [f"torn/{MEMBERS}", "default"]]
+    done = console("materialize", "--failed")
+    assert (done.status, done.out) == nothing
