@@ -30,6 +30,7 @@ __all__ = ["Email"]
 _log = logging.getLogger(__name__)
 
 _SUBJECT = 200  # characters
+_UNFOLDED = INTERNET.clone(max_line_length=998)  # folded shorter, some subjects would begin with an empty line
 _PERMANENT = 500  # a reply from here on says that trying again changes nothing
 
 
@@ -128,6 +129,7 @@ def _mail(message: Message, channel: EmailChannel) -> EmailMessage:
     text = [title, "", *lines, "", *([one_line(message.link)] if message.link else []), about]
     mail.set_content("\n".join(text) + "\n", cte="quoted-printable")
     mail.add_alternative(_html(title, lines, message.link, about), subtype="html", cte="quoted-printable")
+    mail.policy = _UNFOLDED  # of the headers: the text has its lines already
     return mail
 
 

@@ -134,6 +134,18 @@ def test_no_text_makes_a_header_or_a_recipient(tls: ssl.SSLContext, tmp_path: Pa
         assert "<script>" not in mail.get_body(("html",)).get_content()  # type: ignore[union-attr]  # every mail has one
 
 
+@pytest.mark.usefixtures("_trusted")
+def test_no_header_begins_with_an_empty_line(tls: ssl.SSLContext, tmp_path: Path) -> None:
+    mailbox = Mailbox(LOGINS)
+    titles = [f"Right again: check {'r' * length} of torn/faction_crimes for default failed" for length in range(1, 40, 3)]
+    with mail_server(mailbox, tls=tls) as port:
+        sender = opened(port, tmp_path)
+        for title in titles:
+            sender.send(message(title, "é" * 200))
+    assert [mail["Subject"] for mail in mailbox.mails] == [f"[error] {title}" for title in titles]
+    assert {len(line) <= 78 for mail in mailbox.mails for line in mail.get_body(("plain",)).get_payload().splitlines()} == {True}  # type: ignore[union-attr]  # every mail has one
+
+
 @settings(max_examples=examples(60), deadline=None, derandomize=True)
 @given(st.text(max_size=300), st.text(max_size=50))
 def test_a_title_is_the_subject_whatever_is_in_it(title: str, line: str) -> None:
