@@ -10,8 +10,8 @@ import dagster as dg
 
 from torn_pipeline.assets import raw_key, table_key
 from torn_pipeline.automation.observing import asked_account, why_failed
-from torn_pipeline.steps.asking import ledger_of  # noqa: TID253 - this module is loaded as late as the steps
-from torn_pipeline.steps.statistics import RunSeen, RunState  # noqa: TID253 - likewise
+from torn_pipeline.steps.asking import ledger_of
+from torn_pipeline.steps.statistics import RunSeen, RunState
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping, Sequence

@@ -61,7 +61,7 @@ def materialize(
 
 def _failed(pipeline: Pipeline, runs: Sequence[Run]) -> list[Run]:
     """Those of the runs whose endpoint and account failed when they were run last."""
-    from torn_pipeline.automation.run_statistics import existing_instance, failed_last  # noqa: PLC0415 - it loads Dagster
+    from torn_pipeline.automation.run_statistics import existing_instance, failed_last
 
     pairs = {(run.plan.endpoint.name, run.account): run.plan for run in runs}
     with existing_instance(pipeline.settings) as instance:

@@ -55,7 +55,7 @@ def stats(session: Session, *, hours: int, form: str) -> int:
 
 def _runs(session: Session, pipeline: Pipeline, since: datetime) -> tuple[list[RunSeen], int, int]:
     """The runs since a moment, how many wait now, and how many are at work now."""
-    from torn_pipeline.automation.run_statistics import existing_instance, open_runs, runs_since  # noqa: PLC0415 - it loads Dagster
+    from torn_pipeline.automation.run_statistics import existing_instance, open_runs, runs_since
 
     with existing_instance(pipeline.settings) as instance:
         if instance is None:

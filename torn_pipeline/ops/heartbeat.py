@@ -50,7 +50,7 @@ def last_beat(path: Path) -> datetime | None:
 
 
 def _ask(url: str) -> None:
-    from torn_pipeline.alerts.channels.posting import Address  # noqa: PLC0415 - who has no URL need not load what asks
+    from torn_pipeline.alerts.channels.posting import Address
 
     try:
         Address("the service that watches the heartbeat", "TORN_HEARTBEAT_URL", url, url).get()
