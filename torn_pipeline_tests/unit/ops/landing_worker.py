@@ -31,7 +31,7 @@ def prune_and_die(settings: Settings, now: datetime, number: int) -> None:
         original(path, missing_ok=missing_ok)
 
     pipeline = steps.open_pipeline(settings)
-    Path.unlink = dying  # type: ignore[method-assign]  # this process ends with it
+    Path.unlink = dying  # type: ignore[assignment, method-assign]  # this process ends with it
     for _ in prune(settings, pipeline.config, pipeline.landing, pipeline.warehouse, now):
         pass
 
