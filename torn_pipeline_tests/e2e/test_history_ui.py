@@ -13,7 +13,7 @@ from torn_pipeline import steps
 from torn_pipeline.automation.in_process import dagster_instance
 from torn_pipeline.cli.ui import dagster_ui
 from torn_pipeline_tests.dagster.running import ROOT
-from torn_pipeline_tests.e2e.browser import chromium, open_page, take_picture
+from torn_pipeline_tests.e2e.browser import chromium, free_port, open_page, take_picture
 from torn_pipeline_tests.e2e.test_history import Harness, opened
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ def test_a_backfill_is_started_by_choosing_days(tmp_path: Path) -> None:
         harness.instance = instance
         today = datetime.now(UTC).date()
         assert not harness.run(day=today - timedelta(days=3)).error
-        with dagster_ui(harness.settings) as url, open_page(browser) as page:
+        with dagster_ui(harness.settings, free_port()) as url, open_page(browser) as page:
             page.goto(f"{url}/assets/torn/{ENDPOINT}?view=checks&checkDetail=completeness")
             expect(page.get_by_text("40 days of default lack something").first).to_be_visible()
             choose_days(page, url, f"[{today - timedelta(days=30)}...{today - timedelta(days=1)}]")
