@@ -11,17 +11,7 @@ from typing import TYPE_CHECKING
 import dagster as dg
 
 from torn_pipeline.assets import endpoint_assets, health_asset, keys_asset, retention_asset
-from torn_pipeline.automation import (
-    alerts_sensor,
-    endpoint_job,
-    endpoint_trigger,
-    health_job,
-    health_schedule,
-    keys_job,
-    keys_schedule,
-    retention_job,
-    retention_schedule,
-)
+from torn_pipeline.automation import OPS, alerts_sensor, endpoint_job, endpoint_trigger, ops_job, ops_schedule
 from torn_pipeline.config import load_config
 from torn_pipeline.ops.logging import configure
 from torn_pipeline.ops.process import collect_less
@@ -50,16 +40,16 @@ def build_defs(settings: Settings | None = None, *, overrides: Sequence[str] = (
     jobs = {plan.endpoint.name: endpoint_job(plan) for plan in plans}
     triggers = [endpoint_trigger(plan, jobs[plan.endpoint.name]) for plan in plans if plan.endpoint.enabled]
     assets = [*(asset for sharing in _by_table(plans) for asset in endpoint_assets(sharing, warehouse)), keys_asset, health_asset]
-    of_keys, of_health, of_retention = keys_job(), health_job(), retention_job()
-    of_ops = [keys_schedule(of_keys), health_schedule(of_health), retention_schedule(of_retention)]
+    ops_jobs = {asset: ops_job(asset) for asset in OPS}
+    ops_schedules = [ops_schedule(asset, job) for asset, job in ops_jobs.items()]
     pipeline = pipeline_resource(settings, overrides)
     return dg.Definitions(
         assets=[*assets, retention_asset([check for one in assets for check in one.check_keys])],
-        jobs=[*jobs.values(), of_keys, of_health, of_retention],
-        schedules=[*(one for one in triggers if isinstance(one, dg.ScheduleDefinition)), *of_ops],
+        jobs=[*jobs.values(), *ops_jobs.values()],
+        schedules=[*(one for one in triggers if isinstance(one, dg.ScheduleDefinition)), *ops_schedules],
         sensors=[
             *(one for one in triggers if isinstance(one, dg.SensorDefinition)),
-            alerts_sensor(plans, pipeline, [schedule.name for schedule in of_ops]),
+            alerts_sensor(plans, pipeline, [schedule.name for schedule in ops_schedules]),
         ],
         resources={"pipeline": pipeline, "warehouse": WarehouseIOManager(pipeline)},
         executor=dg.in_process_executor,

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
-from torn_pipeline.assets import FULL, HEALTH, KEYS, RETENTION, partition_key, raw_key, table_key
+from torn_pipeline.assets import FULL, partition_key, raw_key, table_key
+from torn_pipeline.automation.jobs import OPS
 from torn_pipeline.ops.home import make_home
 from torn_pipeline.ops.summary import AssetOutcome, Checks, RunOutcome
 
@@ -65,7 +66,7 @@ def run_endpoint(
 
 def run_ops(definitions: dg.Definitions, instance: dg.DagsterInstance, *, verbose: bool = False) -> Iterator[RunOutcome]:
     """Run the jobs that look after the platform itself; a failure is told in the outcome."""
-    for key in (KEYS, HEALTH, RETENTION):
+    for key in OPS:
         name = "_".join(key.path)
         job = definitions.resolve_job_def(name)
         result = job.execute_in_process(instance=instance, raise_on_error=False, run_config=_logging(verbose=verbose))

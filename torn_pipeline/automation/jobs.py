@@ -1,4 +1,4 @@
-"""One job an endpoint, and one for the keys; a run that no retry can help is not tried again."""
+"""One job an endpoint, and one for each asset that is about the platform; a run that no retry can help is not tried again."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import dagster as dg
 
-from torn_pipeline.assets import KEYS, raw_key, table_key
+from torn_pipeline.assets import HEALTH, KEYS, RETENTION, raw_key, table_key
 from torn_pipeline.errors import Transient
 
 if TYPE_CHECKING:
@@ -14,9 +14,19 @@ if TYPE_CHECKING:
 
     from torn_pipeline.plan import EndpointPlan
 
-__all__ = ["endpoint_job", "keys_job", "keys_schedule"]
+__all__ = ["OPS", "endpoint_job", "ops_job", "ops_schedule"]
 
 _RETRY_TAG = "dagster/retry_on_asset_or_op_failure"
+_OPS = {
+    KEYS: ("Asks the API what it says of each key.", "7 */6 * * *"),
+    # Once a day, when few play.
+    HEALTH: ("Profiles every table, and scores the tables and the platform.", "20 3 * * *"),
+    RETENTION: ("Frees what is older than the config keeps it.", "10 4 * * *"),
+}
+"""What the job of each asset about the platform does, and when it is run (UTC)."""
+
+OPS = tuple(_OPS)
+"""The assets that are about the platform itself."""
 
 
 @dg.failure_hook(name="no_retry_when_permanent")
@@ -40,23 +50,27 @@ def endpoint_job(plan: EndpointPlan) -> UnresolvedAssetJobDefinition:
     )
 
 
-def keys_job() -> UnresolvedAssetJobDefinition:
-    """The job that looks after the keys."""
+def ops_job(asset: dg.AssetKey) -> UnresolvedAssetJobDefinition:
+    """The job of an asset that is about the platform itself."""
     return dg.define_asset_job(
-        name="ops_keys",
-        description="Asks the API what it says of each key.",
-        selection=dg.AssetSelection.assets(KEYS),
+        name=_ops_name(asset),
+        description=_OPS[asset][0],
+        selection=dg.AssetSelection.assets(asset),
         executor_def=dg.in_process_executor,
         hooks={no_retry_when_permanent},
     )
 
 
-def keys_schedule(job: UnresolvedAssetJobDefinition) -> dg.ScheduleDefinition:
-    """Every six hours, between the schedules of the endpoints."""
+def ops_schedule(asset: dg.AssetKey, job: UnresolvedAssetJobDefinition) -> dg.ScheduleDefinition:
+    """When such a job is run."""
     return dg.ScheduleDefinition(
-        name="ops_keys_schedule",
+        name=f"{_ops_name(asset)}_schedule",
         job=job,
-        cron_schedule="7 */6 * * *",
+        cron_schedule=_OPS[asset][1],
         execution_timezone="UTC",
         default_status=dg.DefaultScheduleStatus.RUNNING,
     )
+
+
+def _ops_name(asset: dg.AssetKey) -> str:
+    return "_".join(asset.path)
