@@ -5,7 +5,6 @@ Here belongs SQLite. What stands in the tables, and why, is the business of the 
 
 from __future__ import annotations
 
-import os
 import sqlite3
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from filelock import FileLock
 
+from torn_pipeline.durable import sync_folder
 from torn_pipeline.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -106,7 +106,7 @@ class Store:
             with closing(_connect(new)) as database:
                 database.executescript(_TABLES)
             new.rename(self.path)
-            _sync_folder(new.parent)
+            sync_folder(new.parent)
 
 
 def stamp(at: datetime) -> str:
@@ -117,15 +117,6 @@ def stamp(at: datetime) -> str:
 def moment(text: str) -> datetime:
     """A moment as it was stored."""
     return datetime.fromisoformat(text)
-
-
-def _sync_folder(folder: Path) -> None:
-    """A new name is there after a power failure only when its folder is on the disk too."""
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 def _connect(path: Path) -> sqlite3.Connection:

@@ -25,6 +25,7 @@ from urllib.parse import unquote, urlsplit
 
 import zstandard
 
+from torn_pipeline.durable import sync_folder
 from torn_pipeline.errors import ConfigError, LandingError
 from torn_pipeline.landing.fetch import Fetch, Page
 
@@ -117,7 +118,7 @@ class Landing:
                 return False
             finally:
                 beside.unlink(missing_ok=True)
-            _sync_folder(path.parent)
+            sync_folder(path.parent)
         except OSError as error:
             message = f"the landing cannot be written at {path}: {error.strerror or error}; check the disk and its permissions"
             raise LandingError(message) from error
@@ -236,14 +237,6 @@ def _unpacked(packed: bytes, size: int) -> bytes:
         message = f"it does not hold {size} bytes"
         raise zstandard.ZstdError(message)
     return zstandard.ZstdDecompressor().decompress(packed, max_output_size=size + 1)
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _encode(value: object) -> str:

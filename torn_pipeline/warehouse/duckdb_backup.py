@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from torn_pipeline.durable import sync_folder
 from torn_pipeline.errors import WarehouseError
 from torn_pipeline.warehouse.protocol import Backup
 
@@ -70,7 +71,7 @@ def restore(file: DatabaseFile, chosen: Backup, folder: Path | None, keep: int) 
             staged.replace(file.path)
         finally:
             staged.unlink(missing_ok=True)
-        _sync(file.path.parent)
+        sync_folder(file.path.parent)
         _trim(file, folder, keep, spare=chosen)
         return before
 
@@ -104,7 +105,7 @@ def _make(file: DatabaseFile, folder: Path | None) -> Backup:
     unfinished.replace(path)
     # As sha256sum writes it, so that it can check it; and last, because a copy counts from then on.
     path.with_name(f"{path.name}.sha256").write_text(f"{checksum}  {path.name}\n", encoding="utf-8")
-    _sync(place)
+    sync_folder(place)
     return Backup(moment=moment, place=str(path), size=path.stat().st_size, checksum=checksum)
 
 
@@ -126,14 +127,6 @@ def _copy(source: Path, target: Path) -> str:
         written.flush()
         os.fsync(written.fileno())
     return digest.hexdigest()
-
-
-def _sync(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 @contextmanager

@@ -21,6 +21,7 @@ LONGEST_FUNCTION = 60
 LAYERS = (
     "errors",
     "redaction",
+    "durable",
     "correlation",
     "settings",
     "config",

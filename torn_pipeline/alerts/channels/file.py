@@ -9,6 +9,7 @@ import orjson
 from filelock import FileLock, Timeout
 
 from torn_pipeline.alerts.channels.texts import content_of
+from torn_pipeline.durable import sync_folder
 from torn_pipeline.errors import ChannelRefused, ChannelUnavailable
 
 if TYPE_CHECKING:
@@ -70,7 +71,7 @@ def _append(path: Path, message: Message) -> None:
         file.flush()
         os.fsync(file.fileno())
     if is_new:
-        _sync_folder(path.parent)
+        sync_folder(path.parent)
 
 
 def _ids(lines: bytes) -> Iterator[object]:
@@ -81,12 +82,3 @@ def _ids(lines: bytes) -> Iterator[object]:
             continue
         if isinstance(entry, dict):
             yield entry.get("id")
-
-
-def _sync_folder(folder: Path) -> None:
-    """A new file is there after a power cut only when its folder is on the disk too."""
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
