@@ -22,18 +22,18 @@ _MOST = 200  # ends of runs of each kind that one look takes
 _ROWS = 5  # offending rows that a message shows
 _DESCRIBED = "findings"  # the table of a check's result that its description tells
 _CAUSES = {
-    "ApiUnavailable": "the API",
-    "ApiClosed": "the API",
-    "StayAway": "the API",
-    "RateLimited": "the API",
-    "LedgerUnavailable": "the count of calls",
-    "DayIsFull": "the rows a day of {account}",
-    "KeyRefused": "the key of {account}",
-    "KeyDone": "the key of {account}",
-    "KeyDoneForToday": "the key of {account}",
-    "WarehouseBusy": "the warehouse",
-    "WarehouseError": "the warehouse",
-    "LandingError": "the landing",
+    "ApiUnavailable": "the API is in trouble",
+    "ApiClosed": "the API is in trouble",
+    "StayAway": "the API is in trouble",
+    "RateLimited": "the API is in trouble",
+    "LedgerUnavailable": "the count of calls cannot be kept",
+    "DayIsFull": "the rows a day of {account} are used up",
+    "KeyRefused": "the key of {account} cannot be used",
+    "KeyDone": "the key of {account} cannot be used",
+    "KeyDoneForToday": "the key of {account} cannot be used",
+    "WarehouseBusy": "the warehouse is in trouble",
+    "WarehouseError": "the warehouse is in trouble",
+    "LandingError": "the landing is in trouble",
 }
 """What makes many endpoints fail at once, by the error that each of them fails with."""
 _GRACE = timedelta(minutes=10)

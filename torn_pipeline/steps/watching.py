@@ -71,7 +71,7 @@ def watch_machine(pipeline: Pipeline, now: datetime) -> Iterator[Observation]:
             text="" if ok else f"{state.state}; put another key into its variable, `torn-pipeline keys` shows all of them",
             assets=("ops/keys",),
             owners=_OPS,
-            cause=f"the key of {state.account}",
+            cause=f"the key of {state.account} cannot be used",
         )
     for (account, kind), rows in daily_rows(pipeline).items():
         what = f"rows of {kind} that Torn gives account {account} in 24 hours ({rows:,} of {MOST_ROWS:,})"
@@ -113,7 +113,7 @@ def _disks(pipeline: Pipeline, now: datetime) -> Iterator[Observation]:
             title=f"the disk of {place} has {free / 10**6:,.0f} MB left",
             text="" if free >= LEAST_FREE else "make room, or move TORN_DATA_DIR; `torn-pipeline prune --dry-run` shows what may go",
             owners=_OPS,
-            cause="the disk",
+            cause="a disk is nearly full",
         )
 
 

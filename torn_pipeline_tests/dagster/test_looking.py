@@ -60,7 +60,7 @@ def test_endpoints_that_fail_for_one_cause_are_one_incident_from_the_first_to_th
     platform.run(THREE[2])
     look(platform, looks)
     look(platform, looks)
-    assert sent(platform) == [("alert", "the API (2 things)")]
+    assert sent(platform) == [("alert", "the API is in trouble (2 things)")]
 
     platform.simulator.faults.clear()
     for name in THREE[:2]:
@@ -71,7 +71,7 @@ def test_endpoints_that_fail_for_one_cause_are_one_incident_from_the_first_to_th
     look(platform, looks)
     look(platform, looks)
 
-    assert sent(platform)[1:] == [("recovery", "Right again: the API (3 things)")]
+    assert sent(platform)[1:] == [("recovery", "Right again: the API is in trouble (3 things)")]
     assert open_alerts(platform.settings).incidents() == []
 
 
@@ -85,7 +85,7 @@ def test_a_dead_key_and_the_runs_that_it_fails_are_one_incident(platform: Platfo
 
     look(platform, looks)
 
-    assert sent(platform) == [("alert", "the key of default (3 things)")]
+    assert sent(platform) == [("alert", "the key of default cannot be used (3 things)")]
 
 
 def test_what_is_no_longer_fresh_is_told_to_the_alerts_and_to_dagster_once(platform: Platform) -> None:

@@ -45,7 +45,7 @@ def test_a_failure_is_told_once_with_its_cause_and_nothing_of_what_was_before(pl
     assert told.title == "faction_members for default failed"
     assert "503" in told.text
     assert told.text.endswith(f"(run {failed.run_id})")
-    assert (told.cause, told.assets, told.owners) == ("the API", ABOUT.assets, ABOUT.owners)
+    assert (told.cause, told.assets, told.owners) == ("the API is in trouble", ABOUT.assets, ABOUT.owners)
     assert told.link == f"{UI}/runs/{failed.run_id}"
     assert news(platform, cursor) == ([], cursor)
 
@@ -56,7 +56,7 @@ def test_a_failure_is_told_once_with_its_cause_and_nothing_of_what_was_before(pl
     platform.run(MEMBERS, "second")
     told_now, _ = news(platform, cursor)
     runs = [(one.subject, one.ok, one.cause) for one in told_now if one.kind is Kind.RUN_FAILED]
-    assert runs == [("faction_members|default", True, ""), ("faction_members|second", False, "the key of second")]
+    assert runs == [("faction_members|default", True, ""), ("faction_members|second", False, "the key of second cannot be used")]
     assert not any(key in repr(told_now) for key in (first, second))
 
 
