@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from heapq import merge
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 import dagster as dg
@@ -61,16 +62,18 @@ def ended_runs(
     says by job what it is about, ``now`` (UTC) when it is looked, ``ui_url`` where Dagster's UI is.
     """
     after: dict[str, int] = json.loads(cursor) if cursor else {kind.value: _newest(instance, kind) for kind in _ENDS}
-    found: list[dg.EventLogRecord] = []
+    found: list[Sequence[dg.EventLogRecord]] = []
     horizon = float("inf")
     for kind in _ENDS:
         newer = dg.RunStatusChangeRecordsFilter(event_type=kind, after_storage_id=after[kind.value])
         records = instance.fetch_run_status_changes(newer, limit=_MOST, ascending=True).records
-        found += records
+        found.append(records)
         if len(records) == _MOST:
-            horizon = min(horizon, records[-1].timestamp)
+            horizon = min(horizon, max(record.timestamp for record in records))
     observations: list[Observation] = []
-    for record in sorted((one for one in found if one.timestamp <= horizon), key=lambda one: one.timestamp):
+    for record in merge(*found, key=lambda one: one.timestamp):  # of each kind as they were stored, so that a cursor passes none
+        if record.timestamp > horizon:
+            break
         run = instance.get_run_by_id(record.run_id)
         if run is not None and run.tags.get(_RETRIED) != "true":
             if _is_undecided(instance, run, record, now):

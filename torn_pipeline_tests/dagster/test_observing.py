@@ -8,6 +8,7 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 from torn_pipeline.alerts import Kind, Observation, Severity
+from torn_pipeline.automation import observing
 from torn_pipeline.automation.observing import Watched, automations, ended_runs
 from torn_pipeline.simulator import HttpStatus
 from torn_pipeline_tests.dagster.test_runs import FIRST, RETRY_TAG, SCHEDULED, crimes_of
@@ -102,6 +103,23 @@ def test_a_run_that_is_tried_again_has_not_failed_yet(platform: Platform, monkey
     lasting = platform.run(MEMBERS, tags=SCHEDULED)
     assert platform.tags(lasting)[RETRY_TAG] == "false"
     assert [one.ok for one in news(platform, cursor)[0]] == [False]
+
+
+def test_more_ends_than_one_look_takes_are_told_in_their_order_and_none_twice(platform: Platform, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(observing, "_MOST", 2)
+    _, cursor = news(platform, "")
+    ended = []
+    for is_well in (False, True, True, True, False):
+        platform.simulator.faults[:] = [] if is_well else [HttpStatus(status=503, times=MANY)]
+        ended.append((platform.run(MEMBERS).run_id, is_well))
+
+    told, before = [], ""
+    while cursor != before:
+        before = cursor
+        found, cursor = news(platform, cursor)
+        told += [(one.link.rpartition("/")[2], one.ok) for one in found if one.kind is Kind.RUN_FAILED]
+
+    assert told == ended
 
 
 # --- schedules and sensors ---------------------------------------------------------------------------------------
