@@ -7,7 +7,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bench import calls, daemon, demo, history, imports, peer, road, warehouse
+from bench import calls, chaos, daemon, demo, history, imports, peer, road, warehouse
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -25,6 +25,7 @@ FIGURES: dict[str, Callable[[Path], Iterator[Figure]]] = {
     "demo": demo.demo,
     "refresh": daemon.refresh,
     "hour": daemon.hour,
+    "chaos": chaos.chaos,
     "calls": calls.calls,
     "budget": calls.budget,
 }
