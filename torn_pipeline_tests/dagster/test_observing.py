@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
@@ -78,6 +78,17 @@ def test_a_check_is_told_with_what_it_found_and_its_rows(platform: Platform) -> 
     assert rows[0].startswith(f"- _account default, id {failed['id']}, found rule broken rewards_only_when_successful, value ")
     assert wrong.assets == ("torn/faction_crimes",)
     assert wrong.link == f"{UI}/assets/torn/faction_crimes?view=checks&checkDetail=rules"
+
+
+def test_a_dead_key_is_not_told_a_second_time_by_the_check_of_the_keys(platform: Platform) -> None:
+    _, cursor = news(platform, "")
+    key = next(iter(platform.world.keys))
+    platform.world.keys[key] = replace(platform.world.keys[key], state="paused")
+
+    made = platform.run("ops_keys")
+
+    assert [check.passed for check in made.get_asset_check_evaluations()] == [False]
+    assert [(one.kind, one.ok) for one in news(platform, cursor)[0]] == [(Kind.RUN_FAILED, True)]
 
 
 def test_a_run_that_is_tried_again_has_not_failed_yet(platform: Platform, monkeypatch: pytest.MonkeyPatch) -> None:
