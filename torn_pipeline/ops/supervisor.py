@@ -23,7 +23,7 @@ _log = logging.getLogger(__name__)
 
 _POLL_SECONDS = 0.5
 _LOOK_SECONDS = 5.0  # between two looks at whether a service is well
-_LONGEST_WAIT = 60.0
+_SHORTEST_WAIT, _LONGEST_WAIT = 1.0, 60.0
 _STEADY_SECONDS = 60.0  # who stays up for so long has started well: the next wait is a short one again
 _DOWN_SECONDS = 20.0
 
@@ -111,10 +111,10 @@ class Supervisor:
             watched.problem = ""
             self._tell(watched.service.name, "")
         if now - watched.started >= _STEADY_SECONDS:
-            watched.wait = 0.0
+            watched.wait = _SHORTEST_WAIT
 
     def _start(self, watched: _Watched, now: float) -> None:
-        watched.wait = min(max(1.0, 2 * watched.wait), _LONGEST_WAIT)  # before the next one
+        watched.wait = min(max(_SHORTEST_WAIT, 2 * watched.wait), _LONGEST_WAIT)  # before the next one
         try:
             watched.process = self._open(watched.service.command)
         except OSError as error:

@@ -106,6 +106,20 @@ def test_what_ends_again_and_again_is_told_once_and_waited_for(tmp_path: Path) -
     assert told == [("one", "it ended with status 3")]
 
 
+def test_what_has_stayed_up_is_waited_for_a_second_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(supervisor, "_STEADY_SECONDS", 0.0)
+    with running(sleeper("one", tmp_path)) as told:
+        process = 0
+        for _ in range(2):
+            process = process_of("one", tmp_path, other_than=process)
+            until(lambda: len(told) % 2 == 1)  # it is well
+            os.kill(process, signal.SIGKILL)
+        until(lambda: len(told) == 4)
+    assert caplog.messages == ["one: it ended by SIGKILL; it is started again in 1 s"] * 2
+
+
 def test_what_gives_no_sign_of_life_is_started_again(tmp_path: Path) -> None:
     service = Service(name="one", command=sleeper("one", tmp_path).command, is_well=lambda _: False, patience=0.5)
     with running(service) as told:
