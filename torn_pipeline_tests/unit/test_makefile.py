@@ -10,8 +10,12 @@ from pathlib import Path
 
 import pytest
 
+from torn_pipeline.cli.ui import dagster_ui
+from torn_pipeline.errors import UsageError
+from torn_pipeline.settings import Settings
+
 ROOT = Path(__file__).resolve().parents[2]
-TOLD = '#!/bin/sh\necho dagster "$@"\n'
+TOLD = '#!/bin/sh\necho torn-pipeline "$@"\n'
 
 
 @pytest.fixture
@@ -25,12 +29,12 @@ def checkout(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def ready(checkout: Path) -> Path:
-    """One with a virtual environment whose ``dagster`` only says how it was called."""
+    """One with a virtual environment whose ``torn-pipeline`` only says how it was called."""
     programs = checkout / ".venv/bin"
     programs.mkdir(parents=True)
     (programs / "python").symlink_to(sys.executable)
-    (programs / "dagster").write_text(TOLD)
-    (programs / "dagster").chmod(0o755)
+    (programs / "torn-pipeline").write_text(TOLD)
+    (programs / "torn-pipeline").chmod(0o755)
     (checkout / ".venv/.ready").touch()
     return checkout
 
@@ -51,14 +55,16 @@ def test_an_interpreter_that_does_not_do_is_told(checkout: Path, python: str) ->
     assert not (checkout / ".venv").exists()
 
 
-def test_a_port_in_use_is_told_before_dagster_starts(ready: Path) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port = taken.getsockname()[1]
-        result = make(ready, "dev", f"PORT={port}")
-    assert (result.returncode, result.stdout) == (2, "")
-    assert result.stderr.startswith(f"port {port} cannot be used, another make dev may run there: end it, or name another port")
-    again = make(ready, "dev", f"PORT={port}")
-    assert again.returncode == 0
-    told, called = again.stdout.splitlines()
-    assert f"http://127.0.0.1:{port} until Ctrl-C" in told
-    assert called == f"dagster dev --workspace workspace.yaml --host 127.0.0.1 --port {port}"
+def test_dev_links_dagsters_settings_and_starts_the_platform(ready: Path) -> None:
+    result = make(ready, "dev", "PORT=3456")
+    assert (result.returncode, result.stdout, result.stderr) == (0, "torn-pipeline dev --port 3456\n", "")
+    assert (ready / "data/dagster/dagster.yaml").resolve() == ready / "dagster.yaml"
+
+
+def test_a_port_in_use_is_told_before_dagster_starts(tmp_path: Path) -> None:
+    (tmp_path / "pipeline.yaml").write_text("endpoints: [{name: faction_basic, path: /faction/basic, frequency: P1D}]")
+    settings = Settings(config=tmp_path / "pipeline.yaml", data_dir=tmp_path, dagster_home=tmp_path / "dagster")
+    with socket.create_server(("127.0.0.1", 0)) as taken, pytest.raises(UsageError) as caught, dagster_ui(settings, taken.getsockname()[1]):
+        pass
+    assert str(caught.value).endswith("the same may run there already: end it, or choose another port")
+    assert not (tmp_path / "dagster").exists()
