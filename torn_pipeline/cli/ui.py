@@ -77,9 +77,13 @@ def dagster_ui(
 
 @contextmanager
 def until_ctrl_c() -> Iterator[None]:
-    """Let the block be ended by Ctrl-C, or by SIGTERM, as what is expected of it."""
+    """Let the block be ended by Ctrl-C, or by SIGTERM, as what is expected of it.
+
+    By SIGINT too where it was ignored, as it is in the background of a script: children take over what is ignored.
+    """
     if threading.current_thread() is threading.main_thread():
-        signal.signal(signal.SIGTERM, signal.default_int_handler)
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, signal.default_int_handler)
     with suppress(KeyboardInterrupt):
         yield
 

@@ -37,6 +37,7 @@ _LONGEST = 3600.0  # seconds to wait for one job
 _PAGE = 1_000  # rows of a script's answer: when their number is asked for they come with the word that it has ended
 _ONCE = "nothing is written twice"
 _LABELS = {"application": "torn-pipeline"}
+_ABORTED = ("concurrent update", "Transaction conflict", "write-write conflict")  # the last two are a local server's words
 _BUSY = {"quotaExceeded", "rateLimitExceeded", "jobRateLimitExceeded", "backendError", "internalError", "resourcesExceeded", "stopped"}
 _REQUEST = re.compile(r"^(?:\d{3} )?(?:GET|POST|PUT|PATCH|DELETE) \S+: ")
 
@@ -359,7 +360,7 @@ class Service:
     def _refusal(self, error: GoogleAPICallError) -> Exception:
         """What an answer of BigQuery's means."""
         said = first_line(error)
-        if "concurrent update" in said or "Transaction conflict" in said:
+        if any(words in said for words in _ABORTED):
             return Aborted(said)
         reasons = {str(one.get("reason")) for one in error.errors or () if isinstance(one, dict)}
         if reasons & _BUSY or isinstance(error, ServerError):
