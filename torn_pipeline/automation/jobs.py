@@ -67,6 +67,7 @@ def ops_schedule(asset: dg.AssetKey, job: UnresolvedAssetJobDefinition) -> dg.Sc
         name=f"{_ops_name(asset)}_schedule",
         job=job,
         cron_schedule=_OPS[asset][1],
+        tags={"dagster/max_retries": "1"},
         execution_timezone="UTC",
         default_status=dg.DefaultScheduleStatus.RUNNING,
     )
