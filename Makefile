@@ -25,9 +25,9 @@ help: ## list what there is
 demo: $(READY) ## take a simulated faction's data to checked tables, and say how to look at them
 	@$(BIN)/torn-pipeline demo
 
-# File by file in their order, the dear ones first. One worker more than processors, as a worker often waits for a server of its own.
+# File by file in their order, the dear ones first. Two workers more than processors, as workers often wait for servers of their own.
 test: $(READY) ## run the whole test suite
-	@$(BIN)/python -m pytest -n $$($(BIN)/python -c 'import os; print(os.cpu_count() + 1)') --dist loadfile --no-loadscope-reorder
+	@$(BIN)/python -m pytest -n $$($(BIN)/python -c 'import os; print(os.cpu_count() + 2)') --dist loadfile --no-loadscope-reorder
 
 lint: $(READY) ## check style and types
 	@$(BIN)/ruff check .
