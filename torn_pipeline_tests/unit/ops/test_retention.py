@@ -8,6 +8,7 @@ import signal
 import tempfile
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from multiprocessing.util import get_temp_dir
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -64,6 +65,7 @@ class Place:
 
 @pytest.fixture
 def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Place]:
+    get_temp_dir()  # of multiprocessing, which keeps it: the path of a socket in it must be short
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "system"))
     (tmp_path / "system").mkdir()
     world = World(size=Size(members=6, crimes=10, items=4))
