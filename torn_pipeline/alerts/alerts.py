@@ -15,7 +15,7 @@ from torn_pipeline.alerts.incidents import Incidents
 from torn_pipeline.alerts.message import Message, MessageKind
 from torn_pipeline.alerts.observation import Severity
 from torn_pipeline.alerts.outbox import Outbox
-from torn_pipeline.alerts.store import Store, moment, stamp
+from torn_pipeline.alerts.store import STORE_FILE, Store, moment, stamp
 from torn_pipeline.alerts.wording import lines_of, title_of
 from torn_pipeline.config.alerts import load_alerts
 from torn_pipeline.errors import ChannelRefused, ConfigError, UsageError
@@ -211,7 +211,7 @@ def open_alerts(settings: Settings) -> Alerts:
             senders[channel.name] = open_channel(channel, settings.alert_secrets.get(channel.name), data_dir=settings.data_dir)
         except ConfigError as error:
             senders[channel.name] = _Unusable(channel.name, redact(str(error)))
-    return Alerts(settings.data_dir / "alerts.sqlite", config, senders, redact)
+    return Alerts(settings.data_dir / STORE_FILE, config, senders, redact)
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-__all__ = ["Store", "moment", "stamp"]
+__all__ = ["STORE_FILE", "Store", "moment", "stamp"]
+
+STORE_FILE = "alerts.sqlite"
+"""The file's name in the data directory."""
 
 _BUSY_SECONDS = 30.0
 # A member is a thing that is, or was, wrong as part of an incident: from `began` until `ended`, both by the observations.

@@ -18,6 +18,7 @@ from torn_pipeline.assets.partitions import asked_days, materialized_besides, pa
 from torn_pipeline.checks import check_specs, loaded_results, nothing_checked, validation_results
 from torn_pipeline.errors import PipelineError, UsageError
 from torn_pipeline.resources import PipelineResource, TableLoad, preview_of_answer, table_metadata, told_to_dagster
+from torn_pipeline.resources.tags import BACKFILL
 
 if TYPE_CHECKING:
     from datetime import date
@@ -31,8 +32,6 @@ __all__ = ["FULL", "endpoint_assets", "raw_key", "table_key"]
 
 _BETWEEN_NEWS = 5.0  # seconds
 _TOGETHER = 100  # fetches that one transaction loads
-
-_BACKFILL = "dagster/backfill"
 
 FULL = "torn/full"
 """The tag of a run that fetches all that the API has."""
@@ -66,15 +65,11 @@ def _backfill_policy(plan: "EndpointPlan") -> dg.BackfillPolicy | None:
 
 
 def _owners(plan: "EndpointPlan") -> list[str]:
-    return [f"team:{_section(plan)}"]
+    return [plan.endpoint.owner]
 
 
 def _tags(plan: "EndpointPlan") -> dict[str, str]:
-    return {"section": _section(plan), "storage_mode": plan.endpoint.storage_mode.value, "access": plan.contract.access}
-
-
-def _section(plan: "EndpointPlan") -> str:
-    return plan.endpoint.path.split("/")[1]
+    return {"section": plan.endpoint.section, "storage_mode": plan.endpoint.storage_mode.value, "access": plan.contract.access}
 
 
 def _raw_asset(plan: "EndpointPlan", partitions: dg.PartitionsDefinition | None) -> dg.AssetsDefinition:
@@ -132,7 +127,7 @@ def _fetches(pipeline: "Pipeline", plan: "EndpointPlan", context: dg.AssetExecut
 
 def _resumes(context: dg.AssetExecutionContext) -> bool:
     """Whether the run is a part of a backfill, which goes on where it, or the one before it, was stopped."""
-    return _BACKFILL in context.run.tags and FULL not in context.run.tags
+    return BACKFILL in context.run.tags and FULL not in context.run.tags
 
 
 def _window(fetches: "Sequence[Fetch]") -> str:

@@ -8,6 +8,7 @@ import dagster as dg
 
 from torn_pipeline.assets import HEALTH, KEYS, RETENTION, raw_key, table_key
 from torn_pipeline.errors import Transient
+from torn_pipeline.resources.tags import RETRIED_ONCE
 
 if TYPE_CHECKING:
     from dagster import UnresolvedAssetJobDefinition
@@ -67,7 +68,7 @@ def ops_schedule(asset: dg.AssetKey, job: UnresolvedAssetJobDefinition) -> dg.Sc
         name=f"{_ops_name(asset)}_schedule",
         job=job,
         cron_schedule=_OPS[asset][1],
-        tags={"dagster/max_retries": "1"},
+        tags=RETRIED_ONCE,
         execution_timezone="UTC",
         default_status=dg.DefaultScheduleStatus.RUNNING,
     )

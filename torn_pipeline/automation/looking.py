@@ -17,7 +17,7 @@ from torn_pipeline.checks import FRESHNESS
 from torn_pipeline.config.alerts import ALERTS_FILE
 from torn_pipeline.errors import ConfigError, PipelineError
 from torn_pipeline.ops.heartbeat import HEARTBEAT_FILE, beat
-from torn_pipeline.steps.watching import DAEMON, owners_of, watch_machine, watch_tables
+from torn_pipeline.steps.watching import DAEMON, watch_machine, watch_tables
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -123,7 +123,7 @@ def _by_job(plans: Sequence[EndpointPlan]) -> Mapping[str, Watched]:
     return {
         plan.endpoint.name: Watched(
             (raw_key(plan.endpoint.name).to_user_string(), *(table_key(table.name).to_user_string() for table in plan.all_tables)),
-            owners_of(plan.endpoint),
+            (plan.endpoint.owner,),
             plan.endpoint.accounts[0],
         )
         for plan in plans

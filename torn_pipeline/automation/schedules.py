@@ -16,6 +16,7 @@ from torn_pipeline.assets import partition_key
 from torn_pipeline.config.durations import format_duration
 from torn_pipeline.config.ticks import CatchUp, decide
 from torn_pipeline.resources import CAUGHT_UP, TICK, WORK
+from torn_pipeline.resources.tags import RETRIED_ONCE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
 __all__ = ["endpoint_trigger", "trigger_name"]
 
 _SECONDS = 30  # between two looks of a sensor
-_RUN_RETRIES = "1"  # of a scheduled run, after the client's own retries: the next tick is never far
 _ENDED = {dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED}
 _AT_WORK = [status for status in dg.DagsterRunStatus if status not in _ENDED]
 
@@ -169,7 +169,7 @@ def _request(plan: EndpointPlan, account: str, decision: Decision, tick: datetim
         tags={
             TICK: tick.isoformat(),
             WORK: _work(plan, account),
-            "dagster/max_retries": _RUN_RETRIES,
+            **RETRIED_ONCE,
             "dagster/max_runtime": f"{plan.endpoint.max_runtime.total_seconds():g}",
             **({CAUGHT_UP: "true"} if decision.is_late else {}),
             **({"dagster/partition": key or ""} if is_ahead else {}),

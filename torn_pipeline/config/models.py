@@ -155,6 +155,16 @@ class Endpoint(_Asking):
         """When it is due: every ``frequency``."""
         return ticks_of(self.name, self.frequency)
 
+    @property
+    def section(self) -> str:
+        """The section of the API that its path is in, such as ``faction``."""
+        return self.path.split("/")[1]
+
+    @property
+    def owner(self) -> str:
+        """Whose its assets are: the team of its section."""
+        return f"team:{self.section}"
+
     @field_validator("path")
     @classmethod
     def _is_a_path(cls, path: str) -> str:
@@ -210,7 +220,7 @@ class Endpoint(_Asking):
 
     def resolved(self, defaults: Defaults, accounts: tuple[str, ...]) -> Endpoint:
         """This endpoint with everything filled in that it leaves to the file or to its path."""
-        scope = self.scope or SCOPES.get(self.path.split("/")[1], "account")
+        scope = self.scope or SCOPES.get(self.section, "account")
         chosen = self.accounts or accounts
         left_out = {name: getattr(defaults, name) for name in INHERITED if name not in self.model_fields_set}
         filled = {

@@ -39,7 +39,6 @@ Row = dict[str, Any]
 """A row of ``torn_meta.fetches``."""
 
 HEAD = ("what", "things", "bytes", "kept since")
-_ALERTS = "alerts.sqlite"
 _SPILLED = ("tmp/prepared-*", "*.duckdb.tmp", "backups/*.new")
 _SCRATCH = ("torn-pipeline-*", "torn-bigquery-*")
 
@@ -185,8 +184,9 @@ def prune_temporary(settings: Settings, config: PipelineConfig, landing: Landing
 def prune_alerts(settings: Settings, config: PipelineConfig, now: datetime, *, dry_run: bool = False) -> Freed:
     """Forget the incidents that are over for long enough; the room they took is used again, and counts as none."""
     from torn_pipeline.alerts import Alerts
+    from torn_pipeline.alerts.store import STORE_FILE
 
-    since, file = kept_since(config.retention.alerts, now), settings.data_dir / _ALERTS
+    since, file = kept_since(config.retention.alerts, now), settings.data_dir / STORE_FILE
     things = 0
     if since is not None and file.exists():
         # Neither rules nor channels are needed to forget, so that a mistake in alerts.yaml keeps nothing else from being freed.

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["CAUGHT_UP", "TICK", "WORK", "rank_of"]
+__all__ = ["BACKFILL", "CAUGHT_UP", "RETRIED_ONCE", "TICK", "WORK", "rank_of"]
 
 TICK = "torn/tick"
 """The tick that a run is for, an ISO 8601 moment."""
@@ -18,7 +18,13 @@ WORK = "torn/work"
 CAUGHT_UP = "torn/caught_up"
 """That the tick was missed and is made up for."""
 
-_RANKS = {"dagster/backfill": "BACKFILL", "dagster/schedule_name": "SCHEDULED", "dagster/sensor_name": "SCHEDULED"}
+BACKFILL = "dagster/backfill"
+"""Dagster's own, of a run that is a part of a backfill."""
+
+RETRIED_ONCE = {"dagster/max_retries": "1"}
+"""Of a scheduled run, after the client's own retries: the next tick is never far."""
+
+_RANKS = {BACKFILL: "BACKFILL", "dagster/schedule_name": "SCHEDULED", "dagster/sensor_name": "SCHEDULED"}
 """What the tags that Dagster gives to runs say of how urgent they are, the strongest first."""
 
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from torn_pipeline.steps.context import Pipeline
     from torn_pipeline.steps.states import EndpointState
 
-__all__ = ["DAEMON", "owners_of", "service_observation", "watch_machine", "watch_tables"]
+__all__ = ["DAEMON", "service_observation", "watch_machine", "watch_tables"]
 
 DAEMON = "daemon"
 """The process of Dagster's that starts everything else."""
@@ -31,11 +31,6 @@ _NEARLY = 0.9  # of a limit: what is above it is nearly spent
 _OPS = ("team:ops",)
 _LONGEST_WITHOUT = timedelta(hours=1)
 _WHILE_STALE = timedelta(minutes=5)
-
-
-def owners_of(endpoint: Endpoint) -> tuple[str, ...]:
-    """Whose the tables of an endpoint are: the team of its section of the API."""
-    return (f"team:{endpoint.path.split('/')[1]}",)
 
 
 def service_observation(name: str, problem: str, now: datetime) -> Observation:
@@ -129,7 +124,7 @@ def _freshness(endpoint: Endpoint, state: EndpointState, now: datetime) -> tuple
         title=f"{state.endpoint} for {state.account} is {'fresh' if found.ok else 'no longer fresh'}",
         text="" if found.ok else f"its last complete fetch began {state.fetched_at:%Y-%m-%d %H:%M} UTC; see its runs in the UI",
         assets=(f"torn/{endpoint.table}",),
-        owners=owners_of(endpoint),
+        owners=(endpoint.owner,),
     )
     return observation, (state.fetched_at or now) + found.allowed
 
