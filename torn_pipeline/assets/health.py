@@ -11,8 +11,8 @@ import dagster as dg
 
 from torn_pipeline.assets.endpoints import table_key
 from torn_pipeline.assets.profiles import profile_metadata, score_metadata
-from torn_pipeline.checks import FRESHNESS, records, table_checks
-from torn_pipeline.quality.score import GOOD, POOR, Grade, Graded, Score, platform_score, table_score
+from torn_pipeline.checks import check_grades, records
+from torn_pipeline.quality.score import GOOD, POOR, Score, platform_score, table_score
 from torn_pipeline.resources import PipelineResource, told_to_dagster
 
 if TYPE_CHECKING:
@@ -22,8 +22,6 @@ __all__ = ["HEALTH", "health_asset"]
 
 HEALTH = dg.AssetKey(["ops", "health"])
 _SCORE = "score"
-_RUNS = 100  # runs that are looked through for the last one that came to a check
-_MADE = frozenset({"SUCCEEDED", "FAILED"})
 _DESCRIPTION = """\
 How good the data is, from 0 to 100: the mean of the scores of all tables, each explained to the last point.
 
@@ -63,7 +61,8 @@ def health_asset(
         fresh, weights = fresh_now(opened, now), opened.config.weights.model_dump()
         scores, profiles = {}, []
         for found in profiled(opened, now):
-            scores[found.table.name] = score = table_score(found.table.name, _graded(context.instance, found, fresh), weights)
+            graded = check_grades(context.instance, found.plans, found.table, fresh)
+            scores[found.table.name] = score = table_score(found.table.name, graded, weights)
             profiles.append(_summary(found, score))
             metadata = {**profile_metadata(found), **score_metadata(score)}
             context.log_event(dg.AssetObservation(table_key(found.table.name), metadata=metadata))
@@ -78,30 +77,6 @@ def health_asset(
         description=f"{platform.points} of 100 points",
         metadata={"score": platform.points, "points_lost": records(lost)},
     )
-
-
-def _graded(instance: dg.DagsterInstance, found: "Profiled", fresh: Mapping[str, Graded]) -> dict[str, Graded]:
-    """How the checks of a table went last; how fresh it is, is told as of now."""
-    graded = {name: _last(instance, dg.AssetCheckKey(table_key(found.table.name), name)) for name in table_checks(found.plans, found.table)}
-    if FRESHNESS in graded:
-        of_plans = [fresh[plan.endpoint.name] for plan in found.plans if plan.endpoint.name in fresh]
-        graded[FRESHNESS] = next((one for one in of_plans if one.grade is Grade.FAILED), Graded(Grade.PASSED))
-    return graded
-
-
-def _last(instance: dg.DagsterInstance, key: dg.AssetCheckKey) -> Graded:
-    """How a check went the last time that it was made.
-
-    The instance's own function tells of a run that failed before its checks instead, so its storage is asked, here and nowhere else.
-    """
-    history = instance.event_log_storage.get_asset_check_execution_history(key, limit=_RUNS)
-    check = next((record.evaluation for record in history if record.status.value in _MADE), None)
-    if check is None:
-        return Graded(Grade.UNKNOWN)
-    if check.passed:
-        return Graded(Grade.PASSED)
-    grade = Grade.FAILED if check.severity is dg.AssetCheckSeverity.ERROR else Grade.WARNED
-    return Graded(grade, check.description or "")
 
 
 def _summary(found: "Profiled", score: Score) -> dict[str, object]:
