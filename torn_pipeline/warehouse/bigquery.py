@@ -13,6 +13,7 @@ import polars as pl
 from torn_pipeline.errors import QueryRefused, UsageError, WarehouseError
 from torn_pipeline.warehouse import bigquery_backup as copies
 from torn_pipeline.warehouse import bigquery_changes as changing
+from torn_pipeline.warehouse import bigquery_measurements as measuring
 from torn_pipeline.warehouse import bigquery_meta as meta
 from torn_pipeline.warehouse import profiling
 from torn_pipeline.warehouse.bigquery_accounts import rename_account
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
         Backup,
         EndpointStatus,
         Load,
+        Measurement,
         QuarantineRow,
         Receipt,
         SchemaVersion,
@@ -115,6 +117,21 @@ class BigQueryWarehouse:
         if not self._has_meta():
             meta.migrate(self._service)
         meta.record_fetch(self._service, fetch)
+
+    def record_measurements(self, measurements: Sequence[Measurement]) -> None:
+        """Write measurements by one statement; of two with the same moment, kind, subject and account the later one stays.
+
+        Raises:
+            WarehouseBusy: when others write measurements all the time, or BigQuery is in trouble.
+        """
+        if measurements:
+            if not self._has_meta():
+                meta.migrate(self._service)
+            measuring.record(self._service, measurements)
+
+    def measurements(self, kind: str | None = None, *, since: datetime | None = None) -> list[Measurement]:
+        """What was measured, oldest first; of one kind, and from a moment on, when given. Empty before the first was written."""
+        return measuring.recorded(self._service, kind, since) if self._has_meta() else []
 
     def unmatched(self, table: Table, reference: Reference, fetch_id: str, *, limit: int) -> Unmatched:
         """The rows that a fetch left in ``table`` with a value that the reference's target lacks, the first ``limit`` by their key."""

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from uuid import uuid4
 
 from torn_pipeline.errors import WarehouseBusy, WarehouseError
+from torn_pipeline.warehouse.bigquery_measurements import ensure_table
 from torn_pipeline.warehouse.bigquery_service import Aborted, Stale
 from torn_pipeline.warehouse.bigquery_settle import Script
 from torn_pipeline.warehouse.bigquery_sql import Values
@@ -27,6 +28,7 @@ def rename_account(service: Service, old: str, new: str) -> int:
         WarehouseError: when both names have rows in one table.
         WarehouseBusy: when a load came between; nothing was renamed.
     """
+    ensure_table(service)
     place = service.place
     columns = f"`{place.project}`.`{place.dataset}`.INFORMATION_SCHEMA.COLUMNS"
     found = service.rows(f"SELECT table_name FROM {columns} WHERE column_name = '_account' ORDER BY table_name")
@@ -38,7 +40,8 @@ def rename_account(service: Service, old: str, new: str) -> int:
         counter = script.counter()
         renamed = f"UPDATE {place.table(table)} t SET _account = {after} WHERE t._account = {before}{every(service, table, 't')}"
         script.run(renamed, f"SET {counter} = @@row_count")
-    script.run(f"UPDATE {place.meta_table('fetches')} SET account = {after} WHERE account = {before}")
+    for name in ("fetches", "measurements"):
+        script.run(f"UPDATE {place.meta_table(name)} SET account = {after} WHERE account = {before}")
     for table, column, name, condition in (
         ("loads", "slice", "account", "TRUE"),
         ("quarantine", "key", "_account", f"account = {before}"),

@@ -67,6 +67,11 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         "CREATE TABLE IF NOT EXISTS {meta}version (version INT64, applied_at TIMESTAMP)",
     ),
     ("ALTER TABLE {meta}loads ADD COLUMN IF NOT EXISTS nulls STRING",),
+    (
+        """CREATE TABLE IF NOT EXISTS {meta}measurements (
+            measured_at TIMESTAMP, kind STRING, subject STRING, account STRING, value FLOAT64, unit STRING, met BOOL,
+            said STRING, run_id STRING)""",
+    ),
 )
 """What each version adds to the one before; never changed once released. Every statement can be run again."""
 

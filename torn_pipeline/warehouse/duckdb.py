@@ -13,6 +13,7 @@ import polars as pl
 from torn_pipeline.errors import QueryRefused, WarehouseError
 from torn_pipeline.warehouse import duckdb_backup as backups
 from torn_pipeline.warehouse import duckdb_changes as changing
+from torn_pipeline.warehouse import duckdb_measurements as measuring
 from torn_pipeline.warehouse import duckdb_meta as meta
 from torn_pipeline.warehouse import duckdb_schema as schema
 from torn_pipeline.warehouse import profiling
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
         Backup,
         EndpointStatus,
         Load,
+        Measurement,
         QuarantineRow,
         Receipt,
         SchemaVersion,
@@ -115,6 +117,17 @@ class DuckDBWarehouse:
         """Write or rewrite the row of a fetch in ``torn_meta.fetches``."""
         with self._transaction() as session:
             meta.record_fetch(session, fetch)
+
+    def record_measurements(self, measurements: Sequence[Measurement]) -> None:
+        """Write measurements in one transaction; of two with the same moment, kind, subject and account the later one stays."""
+        if measurements:
+            with self._transaction() as session:
+                measuring.record(session, measurements)
+
+    def measurements(self, kind: str | None = None, *, since: datetime | None = None) -> list[Measurement]:
+        """What was measured, oldest first; of one kind, and from a moment on, when given. Empty before the first was written."""
+        with self._reading_meta() as session:
+            return [] if session is None else measuring.recorded(session, kind, since)
 
     def unmatched(self, table: Table, reference: Reference, fetch_id: str, *, limit: int) -> Unmatched:
         """The rows that a fetch left in ``table`` with a value that the reference's target lacks, the first ``limit`` by their key."""

@@ -63,6 +63,11 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
             run_id VARCHAR, quarantined_at TIMESTAMPTZ)""",
     ),
     ("ALTER TABLE warehouse.torn_meta.loads ADD COLUMN nulls VARCHAR",),
+    (
+        """CREATE TABLE warehouse.torn_meta.measurements (
+            measured_at TIMESTAMPTZ, kind VARCHAR, subject VARCHAR, account VARCHAR, value DOUBLE, unit VARCHAR, met BOOLEAN,
+            said VARCHAR, run_id VARCHAR)""",
+    ),
 )
 """What each version of ``torn_meta`` adds to the one before; never changed once released."""
 
@@ -281,6 +286,7 @@ def quarantined(session: Session, endpoint: str | None) -> list[QuarantineRow]:
 def rename_account(session: Session, old: str, new: str) -> None:
     """Let the platform's own rows of an account follow its new name."""
     session.run("UPDATE warehouse.torn_meta.fetches SET account = ? WHERE account = ?", [new, old])
+    session.run("UPDATE warehouse.torn_meta.measurements SET account = ? WHERE account = ?", [new, old])
     for (where,) in session.run("SELECT DISTINCT slice FROM warehouse.torn_meta.loads"):
         parts = json.loads(where)
         if parts["account"] == old:

@@ -25,6 +25,7 @@ __all__ = [
     "ColumnProfile",
     "EndpointStatus",
     "Load",
+    "Measurement",
     "QuarantineRow",
     "Quarantined",
     "Receipt",
@@ -240,6 +241,26 @@ class TableProfile:
     columns: tuple[ColumnProfile, ...]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Measurement:
+    """A number about the data at a moment (UTC), as it stands in ``torn_meta.measurements`` for years.
+
+    ``kind`` is ``check``, ``score``, ``service_level`` or ``kpi``, ``subject`` what was measured: ``faction_crimes.contract``,
+    ``faction_crimes``, ``platform``, an endpoint, a KPI. ``account`` is empty where it is about all of them, ``value`` is ``None``
+    where there is no number, ``met`` says whether what was wanted holds, ``None`` where nothing was.
+    """
+
+    kind: str
+    subject: str
+    account: str = ""
+    value: float | None
+    unit: str = ""
+    met: bool | None = None
+    said: str = ""
+    run_id: str = ""
+    measured_at: datetime
+
+
 class Warehouse(Protocol):
     """A place where tables live. Every method opens what it needs and closes it again.
 
@@ -279,6 +300,14 @@ class Warehouse(Protocol):
 
     def record_fetch(self, fetch: Fetch) -> None:
         """Write or rewrite the row of a fetch in ``torn_meta.fetches``."""
+        ...
+
+    def record_measurements(self, measurements: Sequence[Measurement]) -> None:
+        """Write measurements in one transaction; of two with the same moment, kind, subject and account the later one stays."""
+        ...
+
+    def measurements(self, kind: str | None = None, *, since: datetime | None = None) -> list[Measurement]:
+        """What was measured, oldest first; of one kind, and from a moment on, when given. Empty before the first was written."""
         ...
 
     def unmatched(self, table: Table, reference: Reference, fetch_id: str, *, limit: int) -> Unmatched:

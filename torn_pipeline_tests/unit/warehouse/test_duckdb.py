@@ -248,13 +248,14 @@ def test_torn_meta_migrates_forward(warehouse: DuckDBWarehouse, monkeypatch: pyt
     warehouse.prepare(THINGS, "a run")
     warehouse.prepare(THINGS, "a run")
     assert "note" in warehouse.fetches().columns
-    assert warehouse.query("SELECT version FROM torn_meta.version ORDER BY version")["version"].to_pylist() == [1, 2, 3]
+    assert warehouse.query("SELECT version FROM torn_meta.version ORDER BY version")["version"].to_pylist() == [1, 2, 3, 4]
 
 
 def test_a_file_of_the_first_version_is_brought_up_to_date(warehouse: DuckDBWarehouse) -> None:
     warehouse.load(load(fetch(1), {1: ()}))
     with duckdb.connect(str(warehouse.path)) as connection:
         connection.execute("ALTER TABLE torn_meta.loads DROP COLUMN nulls")
+        connection.execute("DROP TABLE torn_meta.measurements")
         connection.execute("DELETE FROM torn_meta.version WHERE version > 1")
     warehouse.load(load(fetch(2), {1: ()}))
     loads = warehouse.query("SELECT _fetch_id, nulls FROM torn_meta.loads WHERE table_name = 'things' ORDER BY load_id").to_pylist()
@@ -275,7 +276,7 @@ def test_a_failed_migration_leaves_the_old_version(warehouse: DuckDBWarehouse, m
 def test_a_file_of_a_newer_version_is_refused(warehouse: DuckDBWarehouse, monkeypatch: pytest.MonkeyPatch) -> None:
     warehouse.load(load(fetch(1), {1: ()}))
     monkeypatch.setattr(duckdb_meta, "MIGRATIONS", ())
-    with pytest.raises(WarehouseError, match="torn_meta has version 2 and this torn-pipeline knows 0: upgrade torn-pipeline"):
+    with pytest.raises(WarehouseError, match="torn_meta has version 3 and this torn-pipeline knows 0: upgrade torn-pipeline"):
         warehouse.load(load(fetch(2), {1: ()}))
 
 
