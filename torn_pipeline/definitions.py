@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import dagster as dg
 
-from torn_pipeline.assets import endpoint_assets, health_asset, keys_asset, retention_asset
+from torn_pipeline.assets import endpoint_assets, health_of, keys_asset, retention_asset, table_key
 from torn_pipeline.automation import OPS, alerts_sensor, endpoint_job, endpoint_trigger, ops_job, ops_schedule
 from torn_pipeline.config import load_config
 from torn_pipeline.ops.logging import configure
@@ -39,7 +39,8 @@ def build_defs(settings: Settings | None = None, *, overrides: Sequence[str] = (
     plans = [plan_of(endpoint, config) for endpoint in config.endpoints]
     jobs = {plan.endpoint.name: endpoint_job(plan) for plan in plans}
     triggers = [endpoint_trigger(plan, jobs[plan.endpoint.name]) for plan in plans if plan.endpoint.enabled]
-    assets = [*(asset for sharing in _by_table(plans) for asset in endpoint_assets(sharing, warehouse)), keys_asset, health_asset]
+    health = health_of(dict.fromkeys(table_key(table.name) for plan in plans if plan.endpoint.enabled for table in plan.tables))
+    assets = [*(asset for sharing in _by_table(plans) for asset in endpoint_assets(sharing, warehouse)), keys_asset, health]
     ops_jobs = {asset: ops_job(asset) for asset in OPS}
     ops_schedules = [ops_schedule(asset, job) for asset, job in ops_jobs.items()]
     pipeline = pipeline_resource(settings, overrides)

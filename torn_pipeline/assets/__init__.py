@@ -5,7 +5,7 @@ Here belongs how a plan becomes assets. Not here: the work they do (``steps``). 
 """
 
 from torn_pipeline.assets.endpoints import FULL, endpoint_assets, raw_key, table_key
-from torn_pipeline.assets.health import HEALTH, health_asset
+from torn_pipeline.assets.health import HEALTH, health_of
 from torn_pipeline.assets.ops import KEYS, keys_asset
 from torn_pipeline.assets.partitions import account_of, partition_key
 from torn_pipeline.assets.retention import RETENTION, retention_asset
@@ -17,7 +17,7 @@ __all__ = [
     "RETENTION",
     "account_of",
     "endpoint_assets",
-    "health_asset",
+    "health_of",
     "keys_asset",
     "partition_key",
     "raw_key",

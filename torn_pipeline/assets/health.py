@@ -3,7 +3,7 @@
 Dagster looks at the annotations of what it decorates, so they are not postponed here.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -18,7 +18,7 @@ from torn_pipeline.resources import PipelineResource, told_to_dagster
 if TYPE_CHECKING:
     from torn_pipeline.steps.profiling import Profiled
 
-__all__ = ["HEALTH", "health_asset"]
+__all__ = ["HEALTH", "health_of"]
 
 HEALTH = dg.AssetKey(["ops", "health"])
 _SCORE = "score"
@@ -49,9 +49,7 @@ Is the score of the platform {GOOD} or more?
     owners=["team:ops"],
     check_specs=[dg.AssetCheckSpec(name=_SCORE, asset=HEALTH, description=_ABOUT)],
 )
-def health_asset(
-    context: dg.AssetExecutionContext, pipeline: PipelineResource
-) -> Iterator[dg.MaterializeResult[None] | dg.AssetCheckResult]:
+def _health(context: dg.AssetExecutionContext, pipeline: PipelineResource) -> Iterator[dg.MaterializeResult[None] | dg.AssetCheckResult]:
     """Look at every table, tell what was found on its own asset, and what it comes to here."""
     from torn_pipeline.steps import fresh_now, profiled
 
@@ -77,6 +75,12 @@ def health_asset(
         description=f"{platform.points} of 100 points",
         metadata={"score": platform.points, "points_lost": records(lost)},
     )
+
+
+def health_of(tables: Iterable[dg.AssetKey]) -> dg.AssetsDefinition:
+    """The asset, below the tables that it looks at in the graph. It runs by its own schedule, whatever becomes of them."""
+    (asset,) = dg.map_asset_specs(lambda spec: spec.merge_attributes(deps=tables), [_health])
+    return asset
 
 
 def _summary(found: "Profiled", score: Score) -> dict[str, object]:
