@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 import dagster as dg
 
 from torn_pipeline.alerts import Kind, Observation, Severity
-from torn_pipeline.assets import KEYS, account_of
+from torn_pipeline.assets import KEYS
+from torn_pipeline.assets.runs import asked_account, why_failed
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping, Sequence
 
-__all__ = ["Watched", "asked_account", "automations", "ended_runs", "why_failed"]
+__all__ = ["Watched", "automations", "ended_runs"]
 
 _ENDS: Final = (dg.DagsterEventType.RUN_FAILURE, dg.DagsterEventType.RUN_SUCCESS)
 _MOST = 200  # ends of runs of each kind that one look takes
@@ -108,25 +109,6 @@ def automations(
             assets=about.assets,
             owners=about.owners,
         )
-
-
-def asked_account(run: dg.DagsterRun) -> str:
-    """The account that a run is for; empty where its endpoint has no accounts, and for what is no endpoint's."""
-    return account_of(run.tags.get("dagster/partition") or run.tags.get("dagster/asset_partition_range_start", ""))
-
-
-def why_failed(instance: dg.DagsterInstance, run_id: str) -> tuple[str, str]:
-    """Why a run failed: the sentence of the first step that did, and the name of its error."""
-    for record in instance.get_records_for_run(run_id, of_type=dg.DagsterEventType.STEP_FAILURE).records:
-        failure = record.event_log_entry.get_dagster_event().step_failure_data
-        if (user := failure.user_failure_data) and user.description:
-            error = user.metadata.get("error")
-            return user.description, str(error.value) if error else ""
-        if failure.error is not None:
-            return f"{failure.error.cls_name or 'an error'} that nobody expected", ""
-    for record in instance.get_records_for_run(run_id, of_type=dg.DagsterEventType.RUN_FAILURE).records:
-        return record.event_log_entry.get_dagster_event().message or "", ""
-    return "", ""
 
 
 class _State(NamedTuple):

@@ -8,13 +8,12 @@ from typing import TYPE_CHECKING, Final
 
 import dagster as dg
 
-from torn_pipeline.assets import raw_key, table_key
-from torn_pipeline.automation.observing import asked_account, why_failed
+from torn_pipeline.assets.runs import asked_account, asset_owners, endpoint_of, why_failed
 from torn_pipeline.steps.asking import ledger_of
 from torn_pipeline.steps.statistics import RunSeen, RunState
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterator, Sequence
 
     from torn_pipeline.plan import EndpointPlan
     from torn_pipeline.settings import Settings
@@ -22,7 +21,6 @@ if TYPE_CHECKING:
 __all__ = ["existing_instance", "failed_last", "open_runs", "runs_since"]
 
 _PAGE = 500  # runs that are read at a time
-_SEVERAL = "several endpoints"
 _RETRY = "dagster/retry_number"
 _ENDED: Final = {
     dg.DagsterRunStatus.SUCCESS: RunState.SUCCEEDED,
@@ -56,11 +54,11 @@ def runs_since(instance: dg.DagsterInstance, plans: Sequence[EndpointPlan], sinc
     A run of assets that a person chose goes by their endpoint, what is no endpoint's by its job. Why a run failed is told of the
     last of each endpoint and account alone, as it costs a look into its events.
     """
-    owners, firsts = _owners(plans), {plan.endpoint.name: plan.endpoint.accounts[0] for plan in plans}
+    owners, firsts = asset_owners(plans), {plan.endpoint.name: plan.endpoint.accounts[0] for plan in plans}
     told: set[tuple[str, str]] = set()
     for record in _records(instance, since):
         run = record.dagster_run
-        endpoint = _endpoint(run, owners)
+        endpoint = endpoint_of(run, owners)
         pair = endpoint, asked_account(run) or firsts.get(endpoint, "")
         is_news = run.is_failure and pair not in told
         if is_news:
@@ -101,22 +99,6 @@ def _records(instance: dg.DagsterInstance, since: datetime) -> Iterator[dg.RunRe
     while records := instance.get_run_records(dg.RunsFilter(created_after=since), limit=_PAGE, cursor=cursor):
         yield from records
         cursor = records[-1].dagster_run.run_id
-
-
-def _owners(plans: Sequence[EndpointPlan]) -> Mapping[dg.AssetKey, str]:
-    """The endpoint that makes each asset; of a table that two share, the first."""
-    found: dict[dg.AssetKey, str] = {}
-    for plan in plans:
-        for key in (raw_key(plan.endpoint.name), *(table_key(table.name) for table in plan.all_tables)):
-            found.setdefault(key, plan.endpoint.name)
-    return found
-
-
-def _endpoint(run: dg.DagsterRun, owners: Mapping[dg.AssetKey, str]) -> str:
-    if raw_key(run.job_name) in owners:
-        return run.job_name
-    found = {owners[key] for key in run.asset_selection or () if key in owners}
-    return found.pop() if len(found) == 1 else _SEVERAL if found else run.job_name
 
 
 def _moment(seconds: float | None) -> datetime | None:

@@ -1,0 +1,55 @@
+"""What Dagster remembers of a run: which it is, whose endpoint's, for which account, and why it failed."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import dagster as dg
+
+from torn_pipeline.assets.endpoints import raw_key, table_key
+from torn_pipeline.assets.partitions import account_of
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from torn_pipeline.plan import EndpointPlan
+
+__all__ = ["asked_account", "asset_owners", "endpoint_of", "why_failed"]
+
+_SEVERAL = "several endpoints"
+
+
+def asked_account(run: dg.DagsterRun) -> str:
+    """The account that a run is for; empty where its endpoint has no accounts, and for what is no endpoint's."""
+    return account_of(run.tags.get("dagster/partition") or run.tags.get("dagster/asset_partition_range_start", ""))
+
+
+def asset_owners(plans: Sequence[EndpointPlan]) -> Mapping[dg.AssetKey, str]:
+    """The endpoint that makes each asset; of a table that two share, the first."""
+    found: dict[dg.AssetKey, str] = {}
+    for plan in plans:
+        for key in (raw_key(plan.endpoint.name), *(table_key(table.name) for table in plan.all_tables)):
+            found.setdefault(key, plan.endpoint.name)
+    return found
+
+
+def endpoint_of(run: dg.DagsterRun, owners: Mapping[dg.AssetKey, str]) -> str:
+    """The endpoint that a run was for, by the owners of its assets where a person chose these; else the name of its job."""
+    if raw_key(run.job_name) in owners:
+        return run.job_name
+    found = {owners[key] for key in run.asset_selection or () if key in owners}
+    return found.pop() if len(found) == 1 else _SEVERAL if found else run.job_name
+
+
+def why_failed(instance: dg.DagsterInstance, run_id: str) -> tuple[str, str]:
+    """Why a run failed: the sentence of the first step that did, and the name of its error."""
+    for record in instance.get_records_for_run(run_id, of_type=dg.DagsterEventType.STEP_FAILURE).records:
+        failure = record.event_log_entry.get_dagster_event().step_failure_data
+        if (user := failure.user_failure_data) and user.description:
+            error = user.metadata.get("error")
+            return user.description, str(error.value) if error else ""
+        if failure.error is not None:
+            return f"{failure.error.cls_name or 'an error'} that nobody expected", ""
+    for record in instance.get_records_for_run(run_id, of_type=dg.DagsterEventType.RUN_FAILURE).records:
+        return record.event_log_entry.get_dagster_event().message or "", ""
+    return "", ""
