@@ -21,7 +21,16 @@ from torn_pipeline.errors import ConfigError
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-__all__ = ["ALERT_VARIABLE", "DEFAULT_API_URL", "LOOPBACK_HOSTS", "Settings", "address_problem", "secret_parts"]
+__all__ = [
+    "ALERT_VARIABLE",
+    "DEFAULT_API_URL",
+    "LOG_LEVELS",
+    "LOOPBACK_HOSTS",
+    "LogDefaults",
+    "Settings",
+    "address_problem",
+    "secret_parts",
+]
 
 DEFAULT_API_URL = "https://api.torn.com/v2"
 TORN_WINDOW = 60.0  # seconds in which Torn counts the calls of one user
@@ -37,6 +46,17 @@ KEY_VARIABLE = re.compile(r"TORN_API_KEY(?:_(?!FILE\Z)(?P<name>[A-Z][A-Z0-9_]*?)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LogDefaults:
+    """How a process logs as long as neither environment nor config file says otherwise; the fields are those of ``logging`` there."""
+
+    level: str = "INFO"
+    format: str = "text"
+    file: str = "logs/torn_pipeline.log"
+    max_mb: int = 10
+    keep: int = 5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     """What the environment says. ``keys`` maps an account's name to its keys and never shows in ``repr``.
 
@@ -44,6 +64,8 @@ class Settings:
     60, tests shorten it. ``bigquery_emulator`` is the address of a local server that stands in for BigQuery.
     ``dagster_postgres`` is the URL of the database that Dagster's storage and the count of calls are in, with the scheme
     that SQLAlchemy needs; without one both are in SQLite.
+    ``log_level`` and ``log_format`` are empty where the environment leaves them to the config file; ``log_file`` is where the log is
+    whatever that file says.
     ``alert_secrets`` maps the name of a channel of alerts to its URL, password or key; ``heartbeat_url`` is asked at each beat, and
     ``ui_url`` is where messages lead to.
     """
@@ -55,8 +77,9 @@ class Settings:
     bigquery_emulator: str = ""
     landing: str = field(default="", repr=False)
     ui_url: str = ""
-    log_level: str = "INFO"
-    log_format: str = "text"
+    log_level: str = ""
+    log_format: str = ""
+    log_file: Path | None = None
     dagster_home: Path = Path("data/dagster")
     dagster_postgres: str = field(default="", repr=False)  # may hold a password
     rate_window: float = TORN_WINDOW
@@ -124,8 +147,8 @@ class Settings:
             bigquery_emulator=merged.get("BIGQUERY_EMULATOR_HOST", ""),
             landing=merged.get("TORN_LANDING", ""),
             ui_url=merged.get("TORN_UI_URL", "").rstrip("/"),
-            log_level=(merged.get("TORN_LOG_LEVEL") or "INFO").upper(),
-            log_format=(merged.get("TORN_LOG_FORMAT") or "text").lower(),
+            log_level=merged.get("TORN_LOG_LEVEL", "").upper(),
+            log_format=merged.get("TORN_LOG_FORMAT", "").lower(),
             dagster_home=Path(merged.get("DAGSTER_HOME") or data_dir / "dagster").absolute(),
             dagster_postgres=_with_driver(merged.get("DAGSTER_POSTGRES_URL", "")),
             rate_window=_seconds(merged, "TORN_RATE_WINDOW", TORN_WINDOW, problems),
@@ -188,9 +211,9 @@ class Settings:
             found.append(f"TORN_RATE_WINDOW is {self.rate_window:g}: Torn itself counts in {TORN_WINDOW:g} s, unset it")
         if self.heartbeat_url and (problem := address_problem(self.heartbeat_url)):
             found.append(f"TORN_HEARTBEAT_URL {problem}")
-        if self.log_level not in LOG_LEVELS:
+        if self.log_level not in {"", *LOG_LEVELS}:
             found.append(f"TORN_LOG_LEVEL is {self.log_level!r}: use one of {', '.join(LOG_LEVELS)}")
-        if self.log_format not in LOG_FORMATS:
+        if self.log_format not in {"", *LOG_FORMATS}:
             found.append(f"TORN_LOG_FORMAT is {self.log_format!r}: use text or json")
         return [*found, *_postgres_problems(self.dagster_postgres)]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -77,7 +78,7 @@ def run_all(
     from torn_pipeline.definitions import build_defs
     from torn_pipeline.steps.asking import ledger_of
 
-    verbose = session.debug or settings.log_level == "DEBUG"
+    verbose = session.debug or logging.getLogger().isEnabledFor(logging.DEBUG)
     definitions = build_defs(settings, overrides=overrides)
     outcomes = []
     # In a database it is beside Dagster's own tables, and tells in a sentence, at once, when that cannot be reached.

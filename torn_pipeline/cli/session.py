@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import logging
 import shutil
 import sys
 import tempfile
@@ -17,7 +16,7 @@ import click
 from torn_pipeline.cli.tables import aligned
 from torn_pipeline.ops.logging import configure
 from torn_pipeline.redaction import Redactor
-from torn_pipeline.settings import Settings
+from torn_pipeline.settings import LogDefaults, Settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -49,9 +48,7 @@ class Session:
         """Log by these settings, hide their secrets, and let Dagster find its database, from now on."""
         self.redact = Redactor(settings.secrets)
         settings.tell_dagster()
-        configure(settings)
-        if settings.log_level == "INFO":
-            _quiet_console()
+        configure(settings, console=True)
         return settings
 
     @contextmanager
@@ -67,7 +64,8 @@ class Session:
         folder = Path(tempfile.mkdtemp(prefix="torn-pipeline-"))
         warehouse = given.warehouse or f"duckdb:///{(given.data_dir / 'warehouse.duckdb').absolute()}"
         try:
-            yield self.use(dataclasses.replace(given, data_dir=folder, warehouse=warehouse, landing=given.landing_url))
+            log = folder / LogDefaults().file
+            yield self.use(dataclasses.replace(given, data_dir=folder, warehouse=warehouse, landing=given.landing_url, log_file=log))
         finally:
             shutil.rmtree(folder, ignore_errors=True)
 
@@ -108,10 +106,3 @@ class Session:
 
         with bar(total, label) as begin:
             yield lambda text: begin(self.redact(text))
-
-
-def _quiet_console() -> None:
-    """Leave what is merely worth knowing to the log file: an answer or an error should not drown in it."""
-    for handler in logging.getLogger().handlers:
-        if isinstance(handler, logging.StreamHandler) and not isinstance(handler, logging.FileHandler):
-            handler.setLevel(logging.WARNING)

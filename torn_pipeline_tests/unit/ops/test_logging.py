@@ -16,12 +16,13 @@ import pytest
 
 from torn_pipeline.correlation import bound, bound_fields
 from torn_pipeline.ops import logging as ours
-from torn_pipeline.ops.logging import LOG_FILE, configure
-from torn_pipeline.settings import Settings
+from torn_pipeline.ops.logging import configure
+from torn_pipeline.settings import LogDefaults, Settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+LOG_FILE = Path(LogDefaults().file)
 KEY = "planted0Key1For2Tests"
 log = logging.getLogger("torn_pipeline.example")
 
@@ -218,7 +219,7 @@ def test_a_folder_that_cannot_be_written_is_told_once_and_stops_nothing(tmp_path
 
 
 def test_the_file_rotates_and_keeps_five_old_ones(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ours, "_FILE_BYTES", 2000)
+    monkeypatch.setattr(ours, "_MB", 200)
     configure(settings(tmp_path, log_level="DEBUG"))
     for number in range(200):
         log.info("record %d", number)
@@ -228,10 +229,9 @@ def test_the_file_rotates_and_keeps_five_old_ones(tmp_path: Path, monkeypatch: p
     assert lines(tmp_path)[-1]["message"] == "record 199"
 
 
-def test_a_writer_follows_when_another_one_has_rotated_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ours, "_FILE_BYTES", 1000)
+def test_a_writer_follows_when_another_one_has_rotated_the_file(tmp_path: Path) -> None:
     path = tmp_path / "logs" / "x.log"
-    one, other = ours._SharedFile(path), ours._SharedFile(path)
+    one, other = (ours._SharedFile(path, max_bytes=1000, keep=5) for _ in range(2))
     filler = logging.makeLogRecord({"msg": "x" * 100})
     other.emit(filler)
     while not Path(f"{path}.1").exists():
@@ -253,12 +253,10 @@ def test_a_writer_follows_when_another_one_has_rotated_the_file(tmp_path: Path, 
 WRITER = """
 import logging, sys
 from pathlib import Path
-from torn_pipeline.correlation import bound, bound_fields
 from torn_pipeline.ops import logging as ours
-from torn_pipeline.settings import Settings
-ours._FILE_BYTES = 20_000
-ours._OLD_FILES = 50
-ours.configure(Settings(data_dir=Path(sys.argv[1]), log_level="INFO"))
+from torn_pipeline.settings import LogDefaults, Settings
+ours._MB = 20_000
+ours.configure(Settings(data_dir=Path(sys.argv[1])), LogDefaults(max_mb=1, keep=50))
 for number in range(400):
     logging.info("%s %d", sys.argv[2], number)
 """
