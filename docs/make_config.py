@@ -17,6 +17,7 @@ from torn_pipeline.config.durations import format_duration, parse_delay
 from torn_pipeline.config.models import INHERITED, Account, Defaults, Endpoint, PipelineConfig, StorageMode
 from torn_pipeline.config.retention import LandingRetention, Retention
 from torn_pipeline.config.weights import Weights
+from torn_pipeline.config.wishes import BusinessRule, Kpi
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -45,13 +46,15 @@ years are refused, as they have no fixed length.
 """
 
 SECTIONS: dict[str, tuple[type[BaseModel], str]] = {
-    "The file": (PipelineConfig, "Five sections. Only `endpoints` has to be there."),
+    "The file": (PipelineConfig, "Only `endpoints` has to be there."),
     "defaults": (Defaults, "What holds for every endpoint that does not say otherwise."),
     "accounts": (Account, "A list, an entry for each faction or player."),
     "endpoints": (Endpoint, "A list, an entry for each path of the API that is fetched."),
     "retention": (Retention, "How long is kept what running leaves behind; see [retention](retention.md)."),
     "retention of the landing": (LandingRetention, "By the storage mode of the endpoint; see [what stays](retention.md#the-landing)."),
     "weights": (Weights, "How much each check matters for the [score](checks.md#scores) of a table."),
+    "rules": (BusinessRule, "A list, an entry for each [rule of your own](checks.md#rules-of-your-own) that a table is to keep."),
+    "kpis": (Kpi, "A list, an entry for each [number](checks.md#kpis) that is found once a day."),
 }
 
 ASKING_MEANINGS = {
@@ -62,6 +65,7 @@ ASKING_MEANINGS = {
     "catch_up": "what becomes of fetches whose time came while nothing ran: `none` leaves them out, `latest` makes up for the newest, "
     "`all` for each, one after another; see [running](running.md#when-each-endpoint-is-fetched)",
     "max_runtime": "after how long a run that a schedule started is ended, above zero; one that a person started is not",
+    "service_level": "the share of the last 30 days in which its table is to be fresh, see [service levels](checks.md#service-levels)",
 }
 
 MEANINGS: dict[type[BaseModel], dict[str, str]] = {
@@ -71,6 +75,8 @@ MEANINGS: dict[type[BaseModel], dict[str, str]] = {
         "endpoints": "see [endpoints](#endpoints); at least one",
         "retention": "see [retention](#retention)",
         "weights": "see [weights](#weights)",
+        "rules": "see [rules](#rules)",
+        "kpis": "see [kpis](#kpis)",
     },
     Defaults: ASKING_MEANINGS
     | {
@@ -119,6 +125,24 @@ MEANINGS[LandingRetention] = {
     "incomplete": "fetches that were not completed, and are in no table, a day at least",
 }
 
+MEANINGS[BusinessRule] = {
+    "name": "the name of the check; no other rule of the table has it, and no check of [those that are there](checks.md)",
+    "table": "the table whose check it is, of an endpoint in this file; it is asked after each load of it",
+    "sql": "one SELECT for the rows that break the rule",
+    "severity": "what the check is when more rows break it than may",
+    "most": "how many rows may break it",
+    "description": "what it is about, for those who read the alert",
+}
+MEANINGS[Kpi] = {
+    "name": "the asset is `mart/<name>`",
+    "table": "the table that it is drawn from, of an endpoint in this file",
+    "sql": "one SELECT whose answer is one row of one column, a number or null",
+    "unit": "what it is counted in",
+    "at_least": "less than this is a warning of the check `target`",
+    "at_most": "more than this is a warning of the check `target`",
+    "description": "what it is about, for those who read the asset's page",
+}
+
 ASKING_EXAMPLES = {
     "max_retries": "5",
     "retry_delay": "PT10S",
@@ -126,6 +150,7 @@ ASKING_EXAMPLES = {
     "since": "2024-01-31",
     "catch_up": "all",
     "max_runtime": "PT20M",
+    "service_level": "0.95",
 }
 
 EXAMPLES: dict[type[BaseModel], dict[str, str]] = {
@@ -135,6 +160,8 @@ EXAMPLES: dict[type[BaseModel], dict[str, str]] = {
         "endpoints": "[{name: faction_basic, path: /faction/basic, frequency: PT12H}]",
         "retention": "{runs: P14D}",
         "weights": "{volume: 0, freshness: 40}",
+        "rules": '[{name: has_a_leader, table: faction_basic, sql: "SELECT id FROM faction_basic WHERE leader_id IS NULL"}]',
+        "kpis": '[{name: members, table: faction_basic, sql: "SELECT members FROM faction_basic ORDER BY _fetched_at DESC LIMIT 1"}]',
     },
     Defaults: ASKING_EXAMPLES | {"rate_limit": "60", "keep_backups": "7"},
     Account: {"name": "second"},
@@ -157,6 +184,23 @@ EXAMPLES: dict[type[BaseModel], dict[str, str]] = {
     Retention: {"runs": "P14D", "ticks": "P3D", "landing": "{replace: P30D}", "temporary": "P2D", "alerts": "forever"},
     LandingRetention: {mode.value: "P90D" for mode in StorageMode} | {"incomplete": "P1D"},
     Weights: dict.fromkeys(Weights.model_fields, "30"),
+    BusinessRule: {
+        "name": "all_in_crimes",
+        "table": "faction_members",
+        "sql": "SELECT id, name FROM faction_members WHERE NOT is_in_oc",
+        "severity": "error",
+        "most": "3",
+        "description": "Everybody takes part in an organised crime.",
+    },
+    Kpi: {
+        "name": "crimes_success",
+        "table": "faction_crimes",
+        "sql": "SELECT 100.0 * COUNTIF(status = 'Successful') / NULLIF(COUNT(*), 0) FROM faction_crimes WHERE executed_at IS NOT NULL",
+        "unit": '"%"',
+        "at_least": "80",
+        "at_most": "95",
+        "description": "The share of crimes that succeeded.",
+    },
 }
 """A value of each field, as YAML."""
 
@@ -165,6 +209,10 @@ SPECIAL_DEFAULTS: dict[tuple[type[BaseModel], str], str] = {
     (PipelineConfig, "accounts"): "`[{name: default}]`",
     (PipelineConfig, "retention"): "all as below",
     (PipelineConfig, "weights"): "all as below",
+    (PipelineConfig, "rules"): "none",
+    (PipelineConfig, "kpis"): "none",
+    (BusinessRule, "description"): "none",
+    **{(Kpi, field): "none" for field in ("unit", "at_least", "at_most", "description")},
     (Retention, "landing"): "all as below",
     (Endpoint, "accounts"): "all",
     (Endpoint, "params"): "none",
@@ -208,7 +256,7 @@ def _allowed(field: FieldInfo) -> str:
     kind = field.annotation
     if kind is timedelta:
         return "a duration" if any(getattr(one, "func", None) is parse_delay for one in field.metadata) else "a duration, whole minutes"
-    if kind in {int, float}:
+    if kind in {int, float, float | None}:
         return f"{'a whole number' if kind is int else 'a number'}{_limits(field)}"
     if kind is bool:
         return "`true` or `false`"
@@ -221,6 +269,8 @@ def _allowed(field: FieldInfo) -> str:
 
 def _limits(field: FieldInfo) -> str:
     low, high = (next((getattr(one, side) for one in field.metadata if hasattr(one, side)), None) for side in ("ge", "le"))
+    if low is None:
+        return ""
     return f", {low:g} to {high:g}" if high is not None else f", at least {low:g}"
 
 

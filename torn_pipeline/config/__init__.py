@@ -6,5 +6,6 @@ Here belongs what the user says is fetched, how often and how it is kept. Not he
 
 from torn_pipeline.config.loader import load_config
 from torn_pipeline.config.models import Account, Defaults, Endpoint, PipelineConfig, StorageMode
+from torn_pipeline.config.wishes import BusinessRule, Kpi
 
-__all__ = ["Account", "Defaults", "Endpoint", "PipelineConfig", "StorageMode", "load_config"]
+__all__ = ["Account", "BusinessRule", "Defaults", "Endpoint", "Kpi", "PipelineConfig", "StorageMode", "load_config"]

@@ -9,6 +9,7 @@ from pydantic import ValidationError
 from torn_pipeline.config import rules
 from torn_pipeline.config.models import Endpoint, PipelineConfig, place
 from torn_pipeline.config.sources import dotted, read_source
+from torn_pipeline.config.wishes import same_rule_problems
 from torn_pipeline.config.wording import sentence_of
 from torn_pipeline.errors import ConfigError
 
@@ -104,13 +105,15 @@ def _rules(data: object, problems: Sequence[Problem], settings: Settings) -> lis
         section: {
             i: item["name"] for i, item in enumerate(_list(data, section)) if isinstance(item, dict) and isinstance(item.get("name"), str)
         }
-        for section in ("accounts", "endpoints")
+        for section in ("accounts", "endpoints", "kpis")
     }
     accounts = tuple(names["accounts"].values()) if "accounts" in data else ("default",)
     rate = None if ("defaults", "rate_limit") in broken else _rate_limit(data)
     return [
         *rules.duplicate_problems("accounts", names["accounts"]),
         *rules.duplicate_problems("endpoints", names["endpoints"]),
+        *rules.duplicate_problems("kpis", names["kpis"]),
+        *same_rule_problems(_list(data, "rules")),
         *rules.account_problems(endpoints, accounts),
         *rules.scope_problems(endpoints),
         *rules.table_problems(endpoints),

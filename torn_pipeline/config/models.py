@@ -15,9 +15,11 @@ from typing import Annotated, Literal, Self
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr, ValidationInfo, field_validator, model_validator
 
 from torn_pipeline.config.durations import parse_delay, parse_period
+from torn_pipeline.config.names import NAME
 from torn_pipeline.config.retention import Retention
 from torn_pipeline.config.ticks import CatchUp, Ticks, ticks_of
 from torn_pipeline.config.weights import Weights
+from torn_pipeline.config.wishes import BusinessRule, Kpi
 
 __all__ = ["Account", "Defaults", "Endpoint", "Parts", "PipelineConfig", "Places", "StorageMode", "place"]
 
@@ -27,7 +29,6 @@ Parts = tuple[str | int, ...]
 Places = Mapping[Parts, str]
 """Where each part of the config was written, such as ``config/pipeline.yaml:7``."""
 
-NAME = r"^[a-z][a-z0-9_]*$"
 PATH = re.compile(r"/[a-z]+(/[A-Za-z0-9_{}]+)+", re.ASCII)
 PATH_ID = re.compile(r"\{[a-zA-Z]+\}", re.ASCII)
 SOURCE = re.compile(r"[a-z][a-z0-9_]*\.[a-z_][a-z0-9_]*", re.ASCII)
@@ -36,7 +37,7 @@ SCOPES: dict[str, Literal["account", "global"]] = {
     **dict.fromkeys(("torn", "market", "racing", "forum"), "global"),
 }
 PAGING = frozenset({"limit", "offset", "from", "to", "sort"})
-INHERITED = ("max_retries", "retry_delay", "timeout", "since", "catch_up", "max_runtime")
+INHERITED = ("max_retries", "retry_delay", "timeout", "since", "catch_up", "max_runtime", "service_level")
 
 
 class StorageMode(StrEnum):
@@ -71,6 +72,8 @@ Period = Annotated[timedelta, BeforeValidator(parse_period)]
 Delay = Annotated[timedelta, BeforeValidator(parse_delay)]
 Param = Annotated[str, BeforeValidator(_param)]
 Day = Annotated[date, BeforeValidator(_day)]
+Rules = Annotated[tuple[BusinessRule, ...], Field(strict=False)]
+Kpis = Annotated[tuple[Kpi, ...], Field(strict=False)]
 
 
 class _Model(BaseModel):
@@ -82,7 +85,8 @@ class _Asking(_Model):
 
     ``retry_delay`` is the wait before the first retry, ``timeout`` the longest wait for an answer. ``since`` is the first
     day (UTC) of the history that is fetched of endpoints that have one. ``catch_up`` is what becomes of ticks that were missed,
-    ``max_runtime`` after how long a run that a tick started is ended.
+    ``max_runtime`` after how long a run that a tick started is ended, ``service_level`` the share of the time, from 0 to 1, in which
+    the table is to be fresh.
     """
 
     max_retries: int = Field(default=3, ge=0, le=20)
@@ -91,6 +95,7 @@ class _Asking(_Model):
     since: Day = date(2020, 1, 1)
     catch_up: Annotated[CatchUp, Field(strict=False)] = CatchUp.LATEST
     max_runtime: Delay = timedelta(hours=1)
+    service_level: float = Field(default=0.99, ge=0, le=1)
 
     @field_validator("timeout", "max_runtime")
     @classmethod
@@ -239,6 +244,8 @@ class PipelineConfig(_Model):
     endpoints: Annotated[tuple[Endpoint, ...], Field(strict=False)]
     retention: Retention = Field(default_factory=Retention)
     weights: Weights = Field(default_factory=Weights)
+    rules: Rules = ()
+    kpis: Kpis = ()
     _places: Places = PrivateAttr(default_factory=dict)
 
     @field_validator("accounts", "endpoints")
@@ -269,18 +276,18 @@ class PipelineConfig(_Model):
         if isinstance(context, dict):
             self._places = context
 
-    def where(self, *path: str) -> str:
+    def where(self, *path: str | int) -> str:
         """The file and line (or ``--set``) of a part, such as ``where("endpoints", "faction_crimes", "path")``.
 
-        Endpoints and accounts go by their names; ``ValueError`` when there is none of that name. What was left
-        out is where the part around it is.
+        Endpoints and accounts go by their names, other entries by their place; ``ValueError`` when there is none of that name. What
+        was left out is where the part around it is.
         """
-        sections: dict[str, Sequence[Account | Endpoint]] = {"endpoints": self.endpoints, "accounts": self.accounts}
+        sections: dict[str | int, Sequence[Account | Endpoint]] = {"endpoints": self.endpoints, "accounts": self.accounts}
         section, *rest = path or ("",)
         if not rest or section not in sections:
             return place(self._places, path)
         names = [item.name for item in sections[section]]
-        return place(self._places, (section, names.index(rest[0]), *rest[1:]))
+        return place(self._places, (section, names.index(str(rest[0])), *rest[1:]))
 
 
 def place(places: Places, path: Parts) -> str:

@@ -123,6 +123,8 @@ def test_the_page_of_the_config_gives_examples_that_are_accepted(tmp_path: Path)
         "accounts": [{"name": "default"}, fields["Account"]],
         "endpoints": [*whole["endpoints"], fields["Endpoint"]],
         "retention": fields["Retention"] | {"landing": fields["LandingRetention"]},
+        "rules": [fields["BusinessRule"]],
+        "kpis": [fields["Kpi"]],
     }
     for config in (whole, together):
         file = tmp_path / "pipeline.yaml"

@@ -62,6 +62,7 @@ def test_a_name_a_path_and_a_frequency_are_enough(tmp_path: Path) -> None:
         "since": date(2020, 1, 1),
         "catch_up": CatchUp.LATEST,
         "max_runtime": timedelta(hours=1),
+        "service_level": 0.99,
     }
     assert endpoint.ticks.period == timedelta(hours=12)
 
