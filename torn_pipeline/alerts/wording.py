@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 __all__ = ["compose", "lines_of", "title_of"]
 
 _MOST_LINES = 30
+_FEW = 3  # things that are told in full
 
 
 def compose(row: sqlite3.Row, severity: Severity, members: Sequence[sqlite3.Row], cause: str) -> Message:
@@ -53,7 +54,9 @@ def lines_of(members: Sequence[sqlite3.Row], *, is_over: bool = False) -> list[s
     if len(members) == 1:
         (one,) = members
         span = [f"It was wrong {_span(one)}."] if is_over else []
-        return span + [line for line in one["text"].splitlines() if line.strip()]
+        return span + _said(one)
+    if len(members) <= _FEW and not is_over:
+        return [line for one in members for line in (_line(one), *_said(one)[1:])]
     lines = [f"{one['title']}: {_span(one)}" if is_over else _line(one) for one in members[:_MOST_LINES]]
     rest = len(members) - _MOST_LINES
     return [*lines, f"and {rest} more"] if rest > 0 else lines
@@ -69,8 +72,11 @@ def _beginning(row: sqlite3.Row, severity: Severity, members: Sequence[sqlite3.R
 
 def _line(member: sqlite3.Row) -> str:
     """A thing that is wrong, and the first line of what there is to say of it."""
-    first = next((line for line in member["text"].splitlines() if line.strip()), "")
-    return f"{member['title']}: {first}" if first else str(member["title"])
+    return ": ".join((member["title"], *_said(member)[:1]))
+
+
+def _said(member: sqlite3.Row) -> list[str]:
+    return [line for line in member["text"].splitlines() if line.strip()]
 
 
 def _span(member: sqlite3.Row) -> str:

@@ -13,6 +13,7 @@ import dagster as dg
 from torn_pipeline.alerts import Kind, Observation, Severity
 from torn_pipeline.assets import KEYS
 from torn_pipeline.assets.runs import asked_account, why_failed
+from torn_pipeline.checks.specs import CONTRACT, QUARANTINE
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -36,8 +37,10 @@ _CAUSES = {
     "WarehouseBusy": "the warehouse is in trouble",
     "WarehouseError": "the warehouse is in trouble",
     "LandingError": "the landing is in trouble",
+    "TooManyQuarantined": "rows of {table} for {account} cannot be read",
 }
 """What makes many endpoints fail at once, by the error that each of them fails with."""
+_UNREADABLE = _CAUSES["TooManyQuarantined"]
 _GRACE = timedelta(minutes=10)
 _UNDECIDED = timedelta(minutes=1)  # as long as Dagster may take to say of a run that failed whether it is tried again
 _RETRIED = "dagster/will_retry"
@@ -156,6 +159,10 @@ def _run(
     ok = run.is_success
     sentence, error = ("", "") if ok else why_failed(instance, run.run_id)
     name = f"{run.job_name} for {account}" if account else run.job_name
+    events = instance.get_records_for_run(run.run_id, of_type=dg.DagsterEventType.ASSET_CHECK_EVALUATION).records
+    checks = [event.event_log_entry.get_dagster_event().asset_check_evaluation_data for event in events]
+    table = next((check.asset_key.path[-1] for check in checks if check.check_name == QUARANTINE), run.job_name)
+    common = {"account": account or about.account, "table": table}
     yield Observation(
         kind=Kind.RUN_FAILED,
         subject=f"{run.job_name}|{account}",
@@ -166,14 +173,18 @@ def _run(
         text=f"{sentence} (run {run.run_id})" if sentence else f"run {run.run_id}",
         assets=about.assets,
         owners=about.owners,
-        cause=_CAUSES.get(error, "").format(account=account or about.account),
+        cause=_CAUSES.get(error, "").format(**common),
         link=f"/runs/{run.run_id}",
     )
-    events = instance.get_records_for_run(run.run_id, of_type=dg.DagsterEventType.ASSET_CHECK_EVALUATION).records
-    for event in events:
-        check = event.event_log_entry.get_dagster_event().asset_check_evaluation_data
+    for check in checks:
         if check.asset_key != KEYS:  # every look asks about the keys; this asset would tell of them again, and hours late
-            yield _check(check, account, about.owners, at)
+            yield replace(_check(check, account, about.owners, at), cause=_UNREADABLE.format(**common) if _is_unreadable(check) else "")
+
+
+def _is_unreadable(check: dg.AssetCheckEvaluation) -> bool:
+    """Whether rows were left out: then the table of the value says so, the root's ``quarantine``, and the run if they are too many."""
+    is_error = check.severity is dg.AssetCheckSeverity.ERROR
+    return not check.passed and (check.check_name == QUARANTINE or (check.check_name == CONTRACT and is_error))
 
 
 def _check(check: dg.AssetCheckEvaluation, account: str, owners: tuple[str, ...], at: datetime) -> Observation:

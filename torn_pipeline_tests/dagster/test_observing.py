@@ -80,6 +80,27 @@ def test_a_check_is_told_with_what_it_found_and_its_rows(platform: Platform) -> 
     assert wrong.link == f"{UI}/assets/torn/faction_crimes?view=checks&checkDetail=rules"
 
 
+def test_rows_that_cannot_be_read_are_one_cause_and_so_is_the_run_that_they_fail(platform: Platform) -> None:
+    _, cursor = news(platform, "")
+    crimes = crimes_of(platform, FIRST)
+    crimes[0]["difficulty"] = "hard"
+    platform.run("faction_crimes")
+
+    told, cursor = news(platform, cursor)
+    cause = "rows of faction_crimes for default cannot be read"
+    wrong = [(one.subject, one.cause) for one in told if not one.ok]
+    assert wrong == [(f"torn/faction_crimes|{check}|default", cause) for check in ("contract", "quarantine")]
+    assert {one.cause for one in told if one.ok} == {""}
+
+    for crime in crimes:
+        crime["difficulty"] = "hard"
+    platform.run("faction_crimes")
+
+    told, _ = news(platform, cursor)
+    wrong = [(one.kind, one.cause) for one in told if not one.ok]
+    assert wrong == [(kind, cause) for kind in (Kind.RUN_FAILED, Kind.CHECK_FAILED, Kind.CHECK_FAILED)]
+
+
 def test_a_dead_key_is_not_told_a_second_time_by_the_check_of_the_keys(platform: Platform) -> None:
     _, cursor = news(platform, "")
     key = next(iter(platform.world.keys))

@@ -49,7 +49,7 @@ def test_things_with_one_cause_are_one_message_until_all_are_right(desk: Desk) -
     desk.see(*(wrong(name, cause="The API is away", text=f"{name} waits\nfor long") for name in "xyz"))
     (begin,) = desk.channels["a"].got
     assert begin.title == "The API is away (3 things)"
-    assert begin.lines[:3] == ("x is stale: x waits", "y is stale: y waits", "z is stale: z waits")
+    assert begin.lines[:-1] == tuple(line for name in "xyz" for line in (f"{name} is stale: {name} waits", "for long"))
     desk.said()
     desk.see(wrong("late", 1, cause="The API is away"))
     desk.see(right("x", 2), right("y", 2), right("z", 2))
@@ -58,6 +58,12 @@ def test_things_with_one_cause_are_one_message_until_all_are_right(desk: Desk) -
     assert desk.said() == ["alert: Worse, now critical: The API is away (2 things)"]
     desk.see(right("late", 4), right("later", 4))
     assert desk.said() == ["recovery: Right again: The API is away (5 things)"]
+
+
+def test_of_more_than_three_things_each_has_one_line(desk: Desk) -> None:
+    desk.see(*(wrong(name, cause="The API is away", text=f"{name} waits\nfor long") for name in "wxyz"))
+    (begin,) = desk.channels["a"].got
+    assert begin.lines[:-1] == tuple(f"{name} is stale: {name} waits" for name in "wxyz")
 
 
 def test_many_at_once_are_one_message_though_nobody_knows_why(desk: Desk) -> None:
