@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Literal, get_args, get_origin
 from pydantic_core import PydanticUndefined
 
 from torn_pipeline.config.durations import format_duration, parse_delay
+from torn_pipeline.config.log import LogConfig
 from torn_pipeline.config.models import INHERITED, Account, Defaults, Endpoint, PipelineConfig, StorageMode
 from torn_pipeline.config.retention import LandingRetention, Retention
 from torn_pipeline.config.weights import Weights
@@ -53,6 +54,10 @@ SECTIONS: dict[str, tuple[type[BaseModel], str]] = {
     "retention": (Retention, "How long is kept what running leaves behind; see [retention](retention.md)."),
     "retention of the landing": (LandingRetention, "By the storage mode of the endpoint; see [what stays](retention.md#the-landing)."),
     "weights": (Weights, "How much each check matters for the [score](checks.md#scores) of a table."),
+    "logging": (
+        LogConfig,
+        "Where [the log](running.md#what-the-log-says) is, and how much of it; the environment wins over the first two.",
+    ),
     "rules": (BusinessRule, "A list, an entry for each [rule of your own](checks.md#rules-of-your-own) that a table is to keep."),
     "kpis": (Kpi, "A list, an entry for each [number](checks.md#kpis) that is found once a day."),
 }
@@ -75,6 +80,7 @@ MEANINGS: dict[type[BaseModel], dict[str, str]] = {
         "endpoints": "see [endpoints](#endpoints); at least one",
         "retention": "see [retention](#retention)",
         "weights": "see [weights](#weights)",
+        "logging": "see [logging](#logging)",
         "rules": "see [rules](#rules)",
         "kpis": "see [kpis](#kpis)",
     },
@@ -125,6 +131,13 @@ MEANINGS[LandingRetention] = {
     "incomplete": "fetches that were not completed, and are in no table, a day at least",
 }
 
+MEANINGS[LogConfig] = {
+    "level": "the lowest level that is told, on stderr and in the file; `TORN_LOG_LEVEL` wins over it",
+    "format": "of the lines on stderr; the file is always JSON; `TORN_LOG_FORMAT` wins over it",
+    "file": "the file, relative to `TORN_DATA_DIR` or a whole path; the rotated ones stand beside it, as `.1` (the newest) and so on",
+    "max_mb": "at how many MB the file is rotated",
+    "keep": "how many rotated files stay",
+}
 MEANINGS[BusinessRule] = {
     "name": "the name of the check; no other rule of the table has it, and no check of [those that are there](checks.md)",
     "table": "the table whose check it is, of an endpoint in this file; it is asked after each load of it",
@@ -160,6 +173,7 @@ EXAMPLES: dict[type[BaseModel], dict[str, str]] = {
         "endpoints": "[{name: faction_basic, path: /faction/basic, frequency: PT12H}]",
         "retention": "{runs: P14D}",
         "weights": "{volume: 0, freshness: 40}",
+        "logging": "{level: WARNING}",
         "rules": '[{name: has_a_leader, table: faction_basic, sql: "SELECT id FROM faction_basic WHERE leader_id IS NULL"}]',
         "kpis": '[{name: members, table: faction_basic, sql: "SELECT members FROM faction_basic ORDER BY _fetched_at DESC LIMIT 1"}]',
     },
@@ -184,6 +198,7 @@ EXAMPLES: dict[type[BaseModel], dict[str, str]] = {
     Retention: {"runs": "P14D", "ticks": "P3D", "landing": "{replace: P30D}", "temporary": "P2D", "alerts": "forever"},
     LandingRetention: {mode.value: "P90D" for mode in StorageMode} | {"incomplete": "P1D"},
     Weights: dict.fromkeys(Weights.model_fields, "30"),
+    LogConfig: {"level": "DEBUG", "format": "json", "file": "/var/log/torn_pipeline.log", "max_mb": "50", "keep": "20"},
     BusinessRule: {
         "name": "all_in_crimes",
         "table": "faction_members",
@@ -209,6 +224,7 @@ SPECIAL_DEFAULTS: dict[tuple[type[BaseModel], str], str] = {
     (PipelineConfig, "accounts"): "`[{name: default}]`",
     (PipelineConfig, "retention"): "all as below",
     (PipelineConfig, "weights"): "all as below",
+    (PipelineConfig, "logging"): "all as below",
     (PipelineConfig, "rules"): "none",
     (PipelineConfig, "kpis"): "none",
     (BusinessRule, "description"): "none",

@@ -13,7 +13,7 @@ import dagster as dg
 from torn_pipeline.assets import endpoint_assets, health_of, keys_asset, retention_asset, table_key
 from torn_pipeline.automation import OPS, alerts_sensor, endpoint_job, endpoint_trigger, ops_job, ops_schedule
 from torn_pipeline.config import load_config
-from torn_pipeline.ops.logging import configure
+from torn_pipeline.ops.logging import configure, follow
 from torn_pipeline.ops.process import collect_less
 from torn_pipeline.plan import plan_of
 from torn_pipeline.resources import WarehouseIOManager, pipeline_resource
@@ -35,6 +35,7 @@ def build_defs(settings: Settings | None = None, *, overrides: Sequence[str] = (
     """
     known = settings or Settings.from_environment()
     config = load_config(known, overrides)
+    follow(known, config.logging)
     warehouse = _kind(known.warehouse)
     plans = [plan_of(endpoint, config) for endpoint in config.endpoints]
     jobs = {plan.endpoint.name: endpoint_job(plan) for plan in plans}

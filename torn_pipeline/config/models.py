@@ -15,6 +15,7 @@ from typing import Annotated, Literal, Self
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr, ValidationInfo, field_validator, model_validator
 
 from torn_pipeline.config.durations import parse_delay, parse_period
+from torn_pipeline.config.log import LogConfig
 from torn_pipeline.config.names import NAME
 from torn_pipeline.config.retention import Retention
 from torn_pipeline.config.ticks import CatchUp, Ticks, ticks_of
@@ -244,6 +245,7 @@ class PipelineConfig(_Model):
     endpoints: Annotated[tuple[Endpoint, ...], Field(strict=False)]
     retention: Retention = Field(default_factory=Retention)
     weights: Weights = Field(default_factory=Weights)
+    logging: LogConfig = Field(default_factory=LogConfig)
     rules: Rules = ()
     kpis: Kpis = ()
     _places: Places = PrivateAttr(default_factory=dict)

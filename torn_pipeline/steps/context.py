@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from torn_pipeline.config import load_config
 from torn_pipeline.errors import UsageError
 from torn_pipeline.landing import Fetch, landing_from_url
+from torn_pipeline.ops.logging import follow
 from torn_pipeline.plan import EndpointPlan, plan_of
 from torn_pipeline.torn import Rank
 from torn_pipeline.warehouse import warehouse_from_url
@@ -66,9 +67,12 @@ def unknown_endpoint(names: Sequence[str], endpoints: Sequence[str], config: Pat
 def open_pipeline(settings: Settings, overrides: Sequence[str] = (), *, rank: Rank = Rank.INTERACTIVE) -> Pipeline:
     """The pipeline that the environment and the config file describe; ``overrides`` are ``PATH=VALUE`` of the config.
 
+    A process that logs does so as the config says from then on.
+
     Raises:
         ConfigError: with one line for each problem.
     """
     config = load_config(settings, overrides)
+    follow(settings, config.logging)
     warehouse = warehouse_from_url(settings.warehouse, settings.data_dir, bigquery_emulator=settings.bigquery_emulator)
     return Pipeline(settings, config, landing_from_url(settings.landing_url), warehouse, rank)
