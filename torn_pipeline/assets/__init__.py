@@ -4,14 +4,13 @@ Here belongs how a plan becomes assets. Not here: the work they do (``steps``). 
 ``automation`` may import it.
 """
 
-from torn_pipeline.assets.endpoints import FULL, endpoint_assets, raw_key, table_key
+from torn_pipeline.assets.endpoints import endpoint_assets, raw_key, table_key
 from torn_pipeline.assets.health import HEALTH, health_of
 from torn_pipeline.assets.ops import KEYS, keys_asset
 from torn_pipeline.assets.partitions import account_of, partition_key
 from torn_pipeline.assets.retention import RETENTION, retention_asset
 
 __all__ = [
-    "FULL",
     "HEALTH",
     "KEYS",
     "RETENTION",

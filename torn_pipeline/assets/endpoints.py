@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
+from pydantic import Field
 
 from torn_pipeline.assets.descriptions import API_DOCUMENTATION, column_schema, describe_answer, describe_table
 from torn_pipeline.assets.partitions import asked_days, materialized_besides, partitions_of
@@ -28,13 +29,20 @@ if TYPE_CHECKING:
     from torn_pipeline.steps import Pipeline
     from torn_pipeline.tables.table import Table
 
-__all__ = ["FULL", "endpoint_assets", "raw_key", "table_key"]
+__all__ = ["endpoint_assets", "raw_key", "table_key"]
 
 _BETWEEN_NEWS = 5.0  # seconds
 _TOGETHER = 100  # fetches that one transaction loads
 
-FULL = "torn/full"
-"""The tag of a run that fetches all that the API has."""
+_FULL = """\
+Fetch all that the API has, not only what is new since the last complete fetch. It changes nothing for an endpoint that tells only how \
+things are now."""
+
+
+class _Wanted(dg.Config):
+    """What somebody may ask of a run in the launchpad."""
+
+    full: bool = Field(default=False, description=_FULL)
 
 
 def raw_key(endpoint: str) -> dg.AssetKey:
@@ -88,10 +96,10 @@ def _raw_asset(plan: "EndpointPlan", partitions: dg.PartitionsDefinition | None)
         tags=_tags(plan),
         code_version=plan.version,
     )
-    def raw(context: dg.AssetExecutionContext, pipeline: PipelineResource) -> dg.MaterializeResult[None]:
+    def raw(context: dg.AssetExecutionContext, config: _Wanted, pipeline: PipelineResource) -> dg.MaterializeResult[None]:
         with told_to_dagster():
             opened = pipeline.open(context.run.tags)
-            fetches = list(_fetches(opened, plan, context))
+            fetches = list(_fetches(opened, plan, context, full=config.full))
         for event in materialized_besides(context, raw_key(endpoint.name)):
             context.log_event(event)
         metadata = _fetch_metadata(opened, plan, fetches[-1]) if fetches else {}
@@ -102,7 +110,7 @@ def _raw_asset(plan: "EndpointPlan", partitions: dg.PartitionsDefinition | None)
     return raw
 
 
-def _fetches(pipeline: "Pipeline", plan: "EndpointPlan", context: dg.AssetExecutionContext) -> "Iterator[Fetch]":
+def _fetches(pipeline: "Pipeline", plan: "EndpointPlan", context: dg.AssetExecutionContext, *, full: bool) -> "Iterator[Fetch]":
     """Fetch what the run is for, account by account. A backfill takes what has landed first, and nothing that is complete."""
     from torn_pipeline.steps import asked_spans, fetch, fetch_ids, fetch_span, landed_first
 
@@ -114,8 +122,8 @@ def _fetches(pipeline: "Pipeline", plan: "EndpointPlan", context: dg.AssetExecut
         if endpoint.ids_from:
             yield from fetch_ids(pipeline, plan, account)
         elif plan.is_windowed:
-            resume = _resumes(context)
-            spans = asked_spans(pipeline, plan, account, days, now, full=FULL in context.run.tags, resume=resume)
+            resume = _resumes(context) and not full
+            spans = asked_spans(pipeline, plan, account, days, now, full=full, resume=resume)
             landed, spans = landed_first(pipeline, plan, account, spans) if resume else ([], spans)
             yield from landed
             for span in spans:
@@ -127,7 +135,7 @@ def _fetches(pipeline: "Pipeline", plan: "EndpointPlan", context: dg.AssetExecut
 
 def _resumes(context: dg.AssetExecutionContext) -> bool:
     """Whether the run is a part of a backfill, which goes on where it, or the one before it, was stopped."""
-    return BACKFILL in context.run.tags and FULL not in context.run.tags
+    return BACKFILL in context.run.tags
 
 
 def _window(fetches: "Sequence[Fetch]") -> str:

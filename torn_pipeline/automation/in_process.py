@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
-from torn_pipeline.assets import FULL, partition_key, raw_key, table_key
+from torn_pipeline.assets import partition_key, raw_key, table_key
 from torn_pipeline.automation.jobs import OPS
 from torn_pipeline.ops.home import make_home
 from torn_pipeline.ops.summary import AssetOutcome, Checks, RunOutcome
@@ -57,9 +57,8 @@ def run_endpoint(
     result = definitions.resolve_job_def(name).execute_in_process(
         instance=instance,
         partition_key=partition_key(plan, account, day or datetime.now(UTC).date()),
-        tags={FULL: "true"} if full else None,
         raise_on_error=False,
-        run_config=_logging(verbose=verbose),
+        run_config={"ops": {raw_key(name).to_python_identifier(): {"config": {"full": full}}}} | _logging(verbose=verbose),
     )
     return _outcome(name, account, [raw_key(name), *(table_key(table.name) for table in plan.all_tables)], result)
 

@@ -13,7 +13,7 @@ import dagster as dg
 import pytest
 
 from torn_pipeline import steps
-from torn_pipeline.assets import FULL, raw_key, table_key
+from torn_pipeline.assets import raw_key, table_key
 from torn_pipeline.automation.in_process import run_endpoint
 from torn_pipeline.definitions import build_defs
 from torn_pipeline.settings import Settings
@@ -184,7 +184,8 @@ def test_a_backfill_takes_what_has_landed_and_nothing_that_is_complete(harness: 
         assert job.execute_in_process(instance=harness.instance, tags=tags).success
         assert harness.simulator.received == calls
         assert not steps.missing(harness.pipeline, plan, "default", first, last, now=datetime.now(UTC))
-    assert job.execute_in_process(instance=harness.instance, tags=tags | {FULL: "true"}).success
+    full = {"ops": {"raw__faction_attacks": {"config": {"full": True}}}}
+    assert job.execute_in_process(instance=harness.instance, tags=tags, run_config=full).success
     assert harness.simulator.received > calls
 
 
