@@ -28,6 +28,7 @@ from torn_pipeline.warehouse.bigquery_settle import Incoming, Settlement
 from torn_pipeline.warehouse.bigquery_staging import StagedTable
 from torn_pipeline.warehouse.snapshots import compared
 from torn_pipeline_tests.conformance import test_warehouse as loads
+from torn_pipeline_tests.conformance import test_warehouse_measurements as measurements
 from torn_pipeline_tests.conformance import test_warehouse_snapshots as snapshots
 from torn_pipeline_tests.conformance import test_warehouse_tables as tables
 from torn_pipeline_tests.conformance import test_warehouse_values as values
@@ -245,6 +246,20 @@ MUTATIONS = (
         (),
         r" AND f\.account = q\.account",
         "",
+    ),
+    Mutation(
+        "what was measured is doubled",
+        measurements.test_what_is_measured_again_at_the_same_moment_takes_the_place_of_the_first,
+        (),
+        r"(MERGE [^;]* i ON) ",
+        r"\1 FALSE AND ",
+    ),
+    Mutation(
+        "a renamed account leaves its measurements",
+        measurements.test_measurements_follow_an_account_that_got_another_name,
+        (),
+        r"UPDATE (\S+measurements`) SET (account = @p\d+) WHERE",
+        r"UPDATE \1 SET \2 WHERE FALSE AND",
     ),
     # --- the shape of tables
     Mutation(

@@ -18,12 +18,22 @@ import pytest
 
 from torn_pipeline.tables.table import StorageMode
 from torn_pipeline.warehouse import duckdb as warehouse_module
-from torn_pipeline.warehouse import duckdb_changes, duckdb_history, duckdb_load, duckdb_meta, duckdb_schema, inputs, warehouse_from_url
+from torn_pipeline.warehouse import (
+    duckdb_changes,
+    duckdb_history,
+    duckdb_load,
+    duckdb_measurements,
+    duckdb_meta,
+    duckdb_schema,
+    inputs,
+    warehouse_from_url,
+)
 from torn_pipeline.warehouse.duckdb_file import Session
 from torn_pipeline_tests import conformance
 from torn_pipeline_tests.conformance import test_warehouse as loads
 from torn_pipeline_tests.conformance import test_warehouse_changes as changes
 from torn_pipeline_tests.conformance import test_warehouse_inputs as parts
+from torn_pipeline_tests.conformance import test_warehouse_measurements as measurements
 from torn_pipeline_tests.conformance import test_warehouse_snapshots as snapshots
 from torn_pipeline_tests.conformance import test_warehouse_tables as tables
 from torn_pipeline_tests.conformance import test_warehouse_values as values
@@ -221,6 +231,24 @@ MUTATIONS = (
         r"^(BEGIN TRANSACTION|COMMIT|ROLLBACK)$",
     ),
     Mutation("a load is not committed", loads.test_append_adds_to_what_is_there, (), r"^COMMIT$", "ROLLBACK"),
+    Mutation(
+        "what was measured is doubled",
+        measurements.test_what_is_measured_again_at_the_same_moment_takes_the_place_of_the_first,
+        (),
+        r"^DELETE FROM warehouse\.torn_meta\.measurements",
+    ),
+    Mutation(
+        "accounts are measured as one",
+        measurements.test_what_is_measured_again_at_the_same_moment_takes_the_place_of_the_first,
+        function=(duckdb_measurements, "_KEY"),
+        instead=["measured_at", "kind", "subject"],
+    ),
+    Mutation(
+        "a renamed account leaves its measurements",
+        measurements.test_measurements_follow_an_account_that_got_another_name,
+        (),
+        r"^UPDATE warehouse\.torn_meta\.measurements SET account",
+    ),
     # --- the shape of tables
     Mutation(
         "columns go by their place",

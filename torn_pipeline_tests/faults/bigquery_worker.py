@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 __all__ = ["NO_ROOM", "Stage", "name_of", "processes", "settled", "stage", "watched", "work_and_die", "work_on_a_full_disk"]
 
-META = ("fetches", "loads", "schema_versions", "quarantine")
+META = ("fetches", "loads", "schema_versions", "quarantine", "measurements")
 LEFT_OUT = {"loads": "loaded_at, bytes", "schema_versions": "changed_at", "quarantine": "quarantined_at"}
 NO_ROOM = 3
 """The exit status of a worker whose work ended with one of our errors."""

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, TypeAlias
 import polars as pl
 
 from torn_pipeline.tables.table import StorageMode
+from torn_pipeline.warehouse import Measurement
 from torn_pipeline_tests.conformance.warehouse_loads import THINGS, Things, fetch, frames
 from torn_pipeline_tests.conformance.warehouse_loads import load as load_into
 
@@ -19,7 +20,19 @@ if TYPE_CHECKING:
     from torn_pipeline.tables.table import Table
     from torn_pipeline.warehouse import Load, Warehouse
 
-__all__ = ["SCENES", "TABLES", "Scene", "Work", "first_load", "load", "rebuild", "replace_again", "snapshot_again", "upsert"]
+__all__ = [
+    "SCENES",
+    "TABLES",
+    "Scene",
+    "Work",
+    "first_load",
+    "load",
+    "measure_again",
+    "rebuild",
+    "replace_again",
+    "snapshot_again",
+    "upsert",
+]
 
 TABLES = tuple(
     replace(table, columns=tuple(replace(column, description="", unit="") if column.name != "id" else column for column in table.columns))
@@ -32,14 +45,17 @@ APPEND, REPLACE, SNAPSHOT = StorageMode.APPEND, StorageMode.REPLACE, StorageMode
 
 @dataclass(frozen=True)
 class Work:
-    """What a worker does: loads in one transaction, after emptying the tables of the endpoints in ``rebuild``."""
+    """What a worker does: loads in one transaction, after emptying the tables of the endpoints in ``rebuild``; or measurements."""
 
-    loads: tuple[Load, ...]
+    loads: tuple[Load, ...] = ()
     rebuild: dict[str, tuple[Table, ...]] = field(default_factory=dict)
+    measurements: tuple[Measurement, ...] = ()
 
     def do(self, warehouse: Warehouse) -> None:
         """Do it."""
-        if self.rebuild:
+        if self.measurements:
+            warehouse.record_measurements(self.measurements)
+        elif self.rebuild:
             warehouse.load_all(self.loads, rebuild=self.rebuild)
         else:
             (one,) = self.loads
@@ -90,7 +106,18 @@ def rebuild(warehouse: Warehouse) -> Work:
     return Work(tuple(load(fetch(number), {1: ("A",), number: ("B",)}, mode=APPEND) for number in (1, 2)), {"things": TABLES})
 
 
+def measure_again(warehouse: Warehouse) -> Work:
+    """Some of what is measured takes the place of what was measured before, the rest is new."""
+    warehouse.load(load(fetch(1), {1: ("a",)}))
+    warehouse.record_measurements([_measured("contract", 1.0), _measured("rules", 0.5)])
+    return Work(measurements=(_measured("rules", 1.0), *(_measured(f"other {number}", 0.0) for number in range(3))))
+
+
+def _measured(check: str, value: float) -> Measurement:
+    return Measurement(kind="check", subject=f"things.{check}", value=value, met=value == 1, run_id="a run", measured_at=fetch(1).ended_at)
+
+
 Scene: TypeAlias = "Callable[[Warehouse], Work]"
 """Fills a warehouse and gives the work that follows."""
 
-SCENES: tuple[Scene, ...] = (first_load, upsert, replace_again, snapshot_again, rebuild)
+SCENES: tuple[Scene, ...] = (first_load, upsert, replace_again, snapshot_again, rebuild, measure_again)

@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING
 import polars as pl
 import pytest
 
-from torn_pipeline.errors import WarehouseError
+from torn_pipeline.errors import QueryRefused, WarehouseError
 from torn_pipeline.tables.table import ColumnType, Role, StorageMode, histories_of
 from torn_pipeline.warehouse.bigquery import BigQueryWarehouse
 from torn_pipeline.warehouse.bigquery_meta import MIGRATIONS
-from torn_pipeline.warehouse.bigquery_service import Service
+from torn_pipeline.warehouse.bigquery_service import Aborted, Service
 from torn_pipeline.warehouse.bigquery_sql import logical, physical
 from torn_pipeline.warehouse.bigquery_tables import layout, partitions
+from torn_pipeline_tests.conformance.test_warehouse_measurements import SCORE
 from torn_pipeline_tests.conformance.warehouse_loads import THINGS, contents, fetch, frames, load, table
 from torn_pipeline_tests.emulator import bigquery
 
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from google.cloud.bigquery import Table as BigQueryTable
 
     from torn_pipeline.tables.table import Table
+    from torn_pipeline.warehouse.bigquery_sql import Values
 
 TEXT, INTEGER, MOMENT = ColumnType.TEXT, ColumnType.INTEGER, ColumnType.TIMESTAMP
 
@@ -196,6 +198,39 @@ def test_the_platforms_tables_of_the_first_version_are_brought_up_to_date(wareho
     warehouse.load(load(fetch(2), {1: ()}))
     found = warehouse.query("SELECT _fetch_id, nulls FROM torn_meta.loads WHERE table_name = 'things' ORDER BY load_id").to_pylist()
     assert [(one["_fetch_id"], one["nulls"]) for one in found] == [("things-default-1", None), ("things-default-2", "{}")]
+
+
+@pytest.mark.parametrize("rename", [False, True])
+def test_the_platforms_tables_of_the_second_version_have_measured_nothing_until_they_are_written(
+    warehouse: BigQueryWarehouse, *, rename: bool
+) -> None:
+    warehouse.load(load(fetch(1), {1: ()}))
+    measured, version = (warehouse.place.meta_table(name) for name in ("measurements", "version"))
+    client_of(warehouse).query_and_wait(f"DROP TABLE {measured}; DELETE FROM {version} WHERE version > 2")  # noqa: S608 - as above
+    assert warehouse.measurements() == []
+    with pytest.raises(QueryRefused, match="there is no table measurements"):
+        warehouse.query("SELECT * FROM torn_meta.measurements")
+    if rename:
+        assert warehouse.rename_account("default", "alpha") == 1
+    warehouse.record_measurements([SCORE])
+    assert warehouse.measurements() == [SCORE]
+    assert warehouse.query("SELECT version FROM torn_meta.version ORDER BY version")["version"].to_pylist() == [1, 2, 3]
+
+
+def test_what_is_measured_is_tried_again_when_another_statement_came_between(
+    warehouse: BigQueryWarehouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run, left = Service.run, iter([True, True])
+
+    def aborted(self: Service, sql: str, values: Values | None, job_id: str, call: str) -> list[dict[str, object]]:
+        if next(left, False):
+            message = "Could not serialize access to table measurements due to concurrent update"
+            raise Aborted(message)
+        return run(self, sql, values, job_id, call)
+
+    monkeypatch.setattr(Service, "run", aborted)
+    warehouse.record_measurements([SCORE])
+    assert warehouse.measurements() == [SCORE]
 
 
 # --- writers at once -----------------------------------------------------------------------------------------

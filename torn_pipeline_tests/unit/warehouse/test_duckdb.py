@@ -17,6 +17,7 @@ from filelock import FileLock
 from torn_pipeline.errors import ConfigError, QueryRefused, WarehouseBusy, WarehouseError
 from torn_pipeline.warehouse import duckdb_meta, warehouse_from_url
 from torn_pipeline.warehouse.duckdb import DuckDBWarehouse
+from torn_pipeline_tests.conformance.test_warehouse_measurements import SCORE
 from torn_pipeline_tests.conformance.warehouse_loads import THINGS, contents, fetch, frames, load
 
 if TYPE_CHECKING:
@@ -260,6 +261,22 @@ def test_a_file_of_the_first_version_is_brought_up_to_date(warehouse: DuckDBWare
     warehouse.load(load(fetch(2), {1: ()}))
     loads = warehouse.query("SELECT _fetch_id, nulls FROM torn_meta.loads WHERE table_name = 'things' ORDER BY load_id").to_pylist()
     assert [(one["_fetch_id"], one["nulls"]) for one in loads] == [("things-default-1", None), ("things-default-2", "{}")]
+
+
+@pytest.mark.parametrize("rename", [False, True])
+def test_a_file_of_the_second_version_has_measured_nothing_until_it_is_written(warehouse: DuckDBWarehouse, *, rename: bool) -> None:
+    warehouse.load(load(fetch(1), {1: ()}))
+    with duckdb.connect(str(warehouse.path)) as connection:
+        connection.execute("DROP TABLE torn_meta.measurements")
+        connection.execute("DELETE FROM torn_meta.version WHERE version > 2")
+    assert warehouse.measurements() == []
+    with pytest.raises(QueryRefused, match="there is no table measurements"):
+        warehouse.query("SELECT * FROM torn_meta.measurements")
+    if rename:
+        assert warehouse.rename_account("default", "alpha") == 1
+    warehouse.record_measurements([SCORE])
+    assert warehouse.measurements() == [SCORE]
+    assert warehouse.query("SELECT version FROM torn_meta.version ORDER BY version")["version"].to_pylist() == [1, 2, 3]
 
 
 def test_a_failed_migration_leaves_the_old_version(warehouse: DuckDBWarehouse, monkeypatch: pytest.MonkeyPatch) -> None:
