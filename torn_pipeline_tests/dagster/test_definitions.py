@@ -120,8 +120,7 @@ def test_dagster_accepts_the_instances_settings(tmp_path: Path) -> None:
         queue = instance.get_concurrency_config().run_queue_config
         assert queue is not None
         assert queue.max_concurrent_runs == 4
-        limits = {limit["key"]: limit["limit"] for limit in queue.tag_concurrency_limits}
-        assert limits == {"torn/work": 1, "dagster/backfill": 2}
+        assert {limit["key"] for limit in queue.tag_concurrency_limits} == {"torn/work", "dagster/backfill"}
         assert not instance.telemetry_enabled
         assert not instance.nux_enabled
 
