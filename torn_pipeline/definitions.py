@@ -10,18 +10,21 @@ from typing import TYPE_CHECKING
 
 import dagster as dg
 
-from torn_pipeline.assets import endpoint_assets, health_of, keys_asset, retention_asset, table_key
-from torn_pipeline.automation import OPS, alerts_sensor, endpoint_job, endpoint_trigger, ops_job, ops_schedule
+from torn_pipeline.assets import endpoint_assets, health_of, keys_asset, kpi_asset, retention_asset, service_levels_asset, table_key
+from torn_pipeline.automation import OPS, alerts_sensor, endpoint_job, endpoint_trigger, kpi_job, kpi_schedule, ops_job, ops_schedule
 from torn_pipeline.config import load_config
+from torn_pipeline.errors import ConfigError
 from torn_pipeline.ops.logging import configure, follow
 from torn_pipeline.ops.process import collect_less
 from torn_pipeline.plan import plan_of
+from torn_pipeline.quality.wishes import wish_problems
 from torn_pipeline.resources import WarehouseIOManager, pipeline_resource
 from torn_pipeline.settings import Settings
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from torn_pipeline.config import PipelineConfig
     from torn_pipeline.plan import EndpointPlan
 
 __all__ = ["build_defs", "defs"]
@@ -37,17 +40,19 @@ def build_defs(settings: Settings | None = None, *, overrides: Sequence[str] = (
     config = load_config(known, overrides)
     follow(known, config.logging)
     warehouse = _kind(known.warehouse)
-    plans = [plan_of(endpoint, config) for endpoint in config.endpoints]
+    plans = _plans(config)
     jobs = {plan.endpoint.name: endpoint_job(plan) for plan in plans}
     triggers = [endpoint_trigger(plan, jobs[plan.endpoint.name]) for plan in plans if plan.endpoint.enabled]
     health = health_of(dict.fromkeys(table_key(table.name) for plan in plans if plan.endpoint.enabled for table in plan.tables))
     assets = [*(asset for sharing in _by_table(plans) for asset in endpoint_assets(sharing, warehouse)), keys_asset, health]
+    assets += [service_levels_asset, *(kpi_asset(kpi, plans) for kpi in config.kpis)]
     ops_jobs = {asset: ops_job(asset) for asset in OPS}
-    ops_schedules = [ops_schedule(asset, job) for asset, job in ops_jobs.items()]
+    kpi_jobs = [kpi_job(config.kpis)] if config.kpis else []
+    ops_schedules = [*(ops_schedule(asset, job) for asset, job in ops_jobs.items()), *map(kpi_schedule, kpi_jobs)]
     pipeline = pipeline_resource(settings, overrides)
     return dg.Definitions(
         assets=[*assets, retention_asset([check for one in assets for check in one.check_keys])],
-        jobs=[*jobs.values(), *ops_jobs.values()],
+        jobs=[*jobs.values(), *ops_jobs.values(), *kpi_jobs],
         schedules=[*(one for one in triggers if isinstance(one, dg.ScheduleDefinition)), *ops_schedules],
         sensors=[
             *(one for one in triggers if isinstance(one, dg.SensorDefinition)),
@@ -56,6 +61,14 @@ def build_defs(settings: Settings | None = None, *, overrides: Sequence[str] = (
         resources={"pipeline": pipeline, "warehouse": WarehouseIOManager(pipeline)},
         executor=dg.in_process_executor,
     )
+
+
+def _plans(config: PipelineConfig) -> list[EndpointPlan]:
+    """The plans of all endpoints, whose tables are those that rules and KPIs are about."""
+    plans = [plan_of(endpoint, config) for endpoint in config.endpoints]
+    if problems := list(wish_problems(config, plans)):
+        raise ConfigError("\n".join(problems))
+    return plans
 
 
 def _by_table(plans: Sequence[EndpointPlan]) -> list[list[EndpointPlan]]:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Mapping
     from datetime import datetime
 
-    from torn_pipeline.config import Endpoint, PipelineConfig
+    from torn_pipeline.config import BusinessRule, Endpoint, PipelineConfig
     from torn_pipeline.tables.contract import Contract, Lookup, TimeWindow
     from torn_pipeline.tables.table import Table
 
@@ -30,12 +30,16 @@ __all__ = ["EndpointPlan", "plan_of"]
 
 @dataclass(frozen=True)
 class EndpointPlan:
-    """One endpoint, its contract and its tables. ``by_day`` says that these, which it may share, come day by day."""
+    """One endpoint, its contract and its tables. ``by_day`` says that these, which it may share, come day by day.
+
+    ``rules`` are those that the config has for its tables.
+    """
 
     endpoint: Endpoint
     contract: Contract
     tables: tuple[Table, ...]
     by_day: bool = False
+    rules: tuple[BusinessRule, ...] = ()
 
     @property
     def root(self) -> Table:
@@ -192,7 +196,14 @@ def plan_of(endpoint: Endpoint, config: PipelineConfig) -> EndpointPlan:
         )
         raise ConfigError(message)
     sharing = [other for other in config.endpoints if (other.table, other.path) == (endpoint.table, endpoint.path)]
-    return EndpointPlan(endpoint, contract, tables, by_day=any(_windows(contract, other) for other in sharing))
+    written = {table.name for table in (*tables, *histories_of(tables, endpoint.storage_mode))}
+    return EndpointPlan(
+        endpoint,
+        contract,
+        tables,
+        by_day=any(_windows(contract, other) for other in sharing),
+        rules=tuple(rule for rule in config.rules if rule.table in written),
+    )
 
 
 def _windows(contract: Contract, endpoint: Endpoint) -> tuple[TimeWindow, ...]:

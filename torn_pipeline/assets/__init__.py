@@ -6,20 +6,26 @@ Here belongs how a plan becomes assets. Not here: the work they do (``steps``). 
 
 from torn_pipeline.assets.endpoints import endpoint_assets, raw_key, table_key
 from torn_pipeline.assets.health import HEALTH, health_of
+from torn_pipeline.assets.kpis import kpi_asset, kpi_key
 from torn_pipeline.assets.ops import KEYS, keys_asset
 from torn_pipeline.assets.partitions import account_of, partition_key
 from torn_pipeline.assets.retention import RETENTION, retention_asset
+from torn_pipeline.assets.service_levels import SERVICE_LEVELS, service_levels_asset
 
 __all__ = [
     "HEALTH",
     "KEYS",
     "RETENTION",
+    "SERVICE_LEVELS",
     "account_of",
     "endpoint_assets",
     "health_of",
     "keys_asset",
+    "kpi_asset",
+    "kpi_key",
     "partition_key",
     "raw_key",
     "retention_asset",
+    "service_levels_asset",
     "table_key",
 ]

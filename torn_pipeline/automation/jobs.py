@@ -6,22 +6,26 @@ from typing import TYPE_CHECKING
 
 import dagster as dg
 
-from torn_pipeline.assets import HEALTH, KEYS, RETENTION, raw_key, table_key
+from torn_pipeline.assets import HEALTH, KEYS, RETENTION, SERVICE_LEVELS, kpi_key, raw_key, table_key
 from torn_pipeline.errors import Transient
 from torn_pipeline.resources.tags import RETRIED_ONCE
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from dagster import UnresolvedAssetJobDefinition
 
+    from torn_pipeline.config import Kpi
     from torn_pipeline.plan import EndpointPlan
 
-__all__ = ["OPS", "endpoint_job", "ops_job", "ops_schedule"]
+__all__ = ["OPS", "endpoint_job", "kpi_job", "kpi_schedule", "ops_job", "ops_schedule"]
 
 _RETRY_TAG = "dagster/retry_on_asset_or_op_failure"
 _OPS = {
     KEYS: ("Asks the API what it says of each key.", "7 */6 * * *"),
     # Once a day, when few play.
     HEALTH: ("Profiles every table, and scores the tables and the platform.", "20 3 * * *"),
+    SERVICE_LEVELS: ("Reckons in what share of the last 30 days each table was fresh.", "40 3 * * *"),
     RETENTION: ("Frees what is older than the config keeps it.", "10 4 * * *"),
 }
 """What the job of each asset about the platform does, and when it is run (UTC)."""
@@ -64,10 +68,30 @@ def ops_job(asset: dg.AssetKey) -> UnresolvedAssetJobDefinition:
 
 def ops_schedule(asset: dg.AssetKey, job: UnresolvedAssetJobDefinition) -> dg.ScheduleDefinition:
     """When such a job is run."""
+    return _schedule(job, _OPS[asset][1])
+
+
+def kpi_job(kpis: Sequence[Kpi]) -> UnresolvedAssetJobDefinition:
+    """The job of all KPIs; one that fails keeps no other back."""
+    return dg.define_asset_job(
+        name="kpis",
+        description="Finds what the KPIs of the config come to.",
+        selection=dg.AssetSelection.assets(*map(kpi_key, kpis)),
+        executor_def=dg.in_process_executor,
+        hooks={no_retry_when_permanent},
+    )
+
+
+def kpi_schedule(job: UnresolvedAssetJobDefinition) -> dg.ScheduleDefinition:
+    """When the KPIs are found: once a day."""
+    return _schedule(job, "0 5 * * *")
+
+
+def _schedule(job: UnresolvedAssetJobDefinition, cron: str) -> dg.ScheduleDefinition:
     return dg.ScheduleDefinition(
-        name=f"{_ops_name(asset)}_schedule",
+        name=f"{job.name}_schedule",
         job=job,
-        cron_schedule=_OPS[asset][1],
+        cron_schedule=cron,
         tags=RETRIED_ONCE,
         execution_timezone="UTC",
         default_status=dg.DefaultScheduleStatus.RUNNING,

@@ -1,4 +1,4 @@
-"""The checks that ask the warehouse once a fetch is loaded: two small queries besides those of the references and the gaps."""
+"""The checks that ask the warehouse once a fetch is loaded: two small queries, besides those of references, gaps and own rules."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from torn_pipeline.checks.relations import relation_results
 from torn_pipeline.checks.specs import CONTRACT, QUARANTINE, RULES, check_specs
 from torn_pipeline.checks.telling import SHOWN, result
 from torn_pipeline.checks.usual import freshness_result, nulls_result, volume_result
+from torn_pipeline.checks.wanted import rule_result
 from torn_pipeline.errors import WarehouseBusy, WarehouseError
 from torn_pipeline.quality.volume import Counted
 
@@ -33,13 +34,15 @@ def loaded_results(
 
     A warehouse that refuses is a warning, one that others hold is none: the rows are loaded, and the next run looks again.
     """
+    rules = {rule.name for rule in plan.rules}
     try:
         found = list(_results(pipeline, plans, plan, fetched, now))
     except WarehouseError as error:
-        return _not_looked_at(plans, fetched, f"could not be looked at: {error}", "")
+        found = [one for one in _not_looked_at(plans, fetched, f"could not be looked at: {error}", "") if one.check_name not in rules]
     except WarehouseBusy as error:
         return _not_looked_at(plans, fetched, "", str(error))
     known = {(spec.asset_key, spec.name) for spec in check_specs(plans)}
+    found += [rule_result(pipeline, rule, fetched) for rule in plan.rules]
     return [one for one in found if (one.asset_key, one.check_name) in known]
 
 

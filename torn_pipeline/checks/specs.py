@@ -9,6 +9,7 @@ import dagster as dg
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from torn_pipeline.config import BusinessRule
     from torn_pipeline.plan import EndpointPlan
     from torn_pipeline.tables.contract import Reference, Rule
     from torn_pipeline.tables.table import Table
@@ -105,6 +106,18 @@ Is every row of the endpoint's history here? What is complete is told by what wa
 days on the page of the job `{name}` and materialize them.
 """,
 }
+_ABOUT_RULE = """\
+{description}
+
+- **Passed**: the query below, asked after the last load, found {most} rows or fewer.
+- **{worst}**: it found more. Look at the rows that are shown, and do what the rule is there for. If they are right and the rule is \
+not, change it in the section `rules` of the config.
+- **Warning** that the rule could not be asked: the warehouse says why. Mend the query; `torn-pipeline check --queries` tries it.
+
+```sql
+{sql}
+```
+"""
 _VOLUME_OF_FETCH = "It is the rows of the fetch"
 _VOLUME_OF_DAY = "It is the rows of the newest day to which nothing can be added; more than usual is no news"
 
@@ -114,7 +127,7 @@ def check_specs(plans: Sequence[EndpointPlan]) -> list[dg.AssetCheckSpec]:
     plan = plans[0]
     return [
         dg.AssetCheckSpec(name=name, asset=dg.AssetKey(["torn", table.name]), description=_about(name, plan, table))
-        for table in plan.tables
+        for table in plan.all_tables
         for name in table_checks(plans, table)
     ]
 
@@ -122,8 +135,16 @@ def check_specs(plans: Sequence[EndpointPlan]) -> list[dg.AssetCheckSpec]:
 def table_checks(plans: Sequence[EndpointPlan], table: Table) -> Iterator[str]:
     """The names of the checks that a table of endpoints has that share it.
 
-    What is asked by id is asked when there is an id: neither its age nor its number of rows says anything.
+    What is asked by id is asked when there is an id: neither its age nor its number of rows says anything. A history has the rules
+    of the config alone.
     """
+    plan = plans[0]
+    if table not in plan.histories:
+        yield from _built_in(plans, table)
+    yield from (rule.name for rule in plan.rules if rule.table == table.name)
+
+
+def _built_in(plans: Sequence[EndpointPlan], table: Table) -> Iterator[str]:
     plan = plans[0]
     yield from (CONTRACT, RULES)
     if any(reference.table == suffix(plan, table) for reference in plan.contract.references):
@@ -142,6 +163,8 @@ def suffix(plan: EndpointPlan, table: Table) -> str:
 
 
 def _about(name: str, plan: EndpointPlan, table: Table) -> str:
+    if name not in _ABOUT:
+        return _about_rule(next(rule for rule in plan.rules if (rule.table, rule.name) == (table.name, name)))
     known: Sequence[Rule | Reference] = plan.contract.rules if name == RULES else plan.contract.references
     listed = [f"- `{one.name}`: {one.description}" for one in known if one.table == suffix(plan, table)]
     return _ABOUT[name].format(
@@ -152,3 +175,9 @@ def _about(name: str, plan: EndpointPlan, table: Table) -> str:
         volume=_VOLUME_OF_DAY if plan.by_day else _VOLUME_OF_FETCH,
         known="\n".join(("What is known of this table:\n", *listed)) if listed else "There is no rule for this table yet.",
     )
+
+
+def _about_rule(rule: BusinessRule) -> str:
+    description = rule.description or f"A rule of the config: what the query below finds in {rule.table} must not be there."
+    worst = "Error" if rule.severity == "error" else "Warning"
+    return _ABOUT_RULE.format(description=description, most=rule.most, worst=worst, sql=rule.sql)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from datetime import datetime
 
-__all__ = ["GRACE", "Freshness", "freshness"]
+__all__ = ["GRACE", "Freshness", "allowed_age", "freshness"]
 
 GRACE = timedelta(hours=1)
 """What a run may take besides: as long as the default of ``max_runtime``."""
@@ -33,11 +33,13 @@ class Freshness:
     allowed: timedelta
 
 
-def freshness(state: _State, frequency: timedelta, now: datetime, *, grace: timedelta = GRACE) -> Freshness:
-    """Judge an endpoint that is fetched every ``frequency``, at ``now`` (UTC).
+def allowed_age(frequency: timedelta, *, grace: timedelta = GRACE) -> timedelta:
+    """How old the last complete fetch may be: twice the frequency, so that one tick may fail, and ``grace`` for the run itself."""
+    return 2 * frequency + grace
 
-    Allowed is an age of twice the frequency, so that one tick may fail, and of ``grace`` for the run itself.
-    """
-    allowed = 2 * frequency + grace
+
+def freshness(state: _State, frequency: timedelta, now: datetime, *, grace: timedelta = GRACE) -> Freshness:
+    """Judge an endpoint that is fetched every ``frequency``, at ``now`` (UTC), by the age that is allowed."""
+    allowed = allowed_age(frequency, grace=grace)
     age = None if state.fetched_at is None else now - state.fetched_at
     return Freshness(ok=age is not None and age <= allowed, age=age, allowed=allowed)

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 RENEW = "If that is meant, renew it with `python -m torn_pipeline_tests.dagster.renew_graph` and commit what changed."
 SCHEMA = "dagster/column_schema"
-OPS = {"ops/health", "ops/keys", "ops/retention"}
+OPS = {"ops/health", "ops/keys", "ops/retention", "ops/service_levels"}
 
 
 def shipped() -> PipelineConfig:
