@@ -16,6 +16,7 @@ from torn_pipeline.config.budget import budget_problems, calls_a_minute, unknown
 from torn_pipeline.errors import ConfigError, PipelineError
 from torn_pipeline.landing import landing_from_url
 from torn_pipeline.ops.disk import LEAST_FREE, free_bytes, nearest
+from torn_pipeline.ops.logging import log_file
 from torn_pipeline.plan import plan_of
 from torn_pipeline.steps import Pipeline, check_mode  # noqa: TID253 - this module is loaded as late as the steps
 from torn_pipeline.steps.asking import owner_problems, seen_calls  # noqa: TID253 - likewise
@@ -68,6 +69,8 @@ def check_all(settings: Settings, problems: Sequence[str]) -> Report:
     landing = _check_landing(settings, report)
     if config and warehouse and landing:
         _check_modes(Pipeline(settings, config, landing, warehouse), plans, report)
+    if config:
+        _check_log(settings, config, report)
     _check_disk(settings, landing, report)
     return report
 
@@ -202,6 +205,15 @@ def _check_landing(settings: Settings, report: Report) -> Landing | None:
     else:
         report.good.append(f"landing: ok, {landing.label}")
     return landing
+
+
+def _check_log(settings: Settings, config: PipelineConfig, report: Report) -> None:
+    file = log_file(settings, config.logging)
+    obstacle = f"{file} is a folder; name a file in it" if file.is_dir() else _obstacle(file.parent) or _obstacle(file)
+    if obstacle:
+        report.surroundings.append(f"{config.where('logging', 'file')}: logging.file: the log cannot be written: {obstacle}")
+    else:
+        report.good.append(f"log: ok, {file}")
 
 
 def _obstacle(path: Path) -> str:

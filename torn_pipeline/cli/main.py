@@ -18,6 +18,7 @@ from torn_pipeline.cli.health import health
 from torn_pipeline.cli.history import backfill, gaps
 from torn_pipeline.cli.import_config import import_config
 from torn_pipeline.cli.keys import keys
+from torn_pipeline.cli.logs import logs
 from torn_pipeline.cli.materialize import materialize
 from torn_pipeline.cli.options import Group
 from torn_pipeline.cli.plan import plan
@@ -67,6 +68,7 @@ COMMANDS = (
     import_config,
     keys,
     load,
+    logs,
     materialize,
     normalize,
     plan,

@@ -12,7 +12,7 @@ from urllib.parse import quote
 import orjson
 
 from torn_pipeline.correlation import bound
-from torn_pipeline.errors import BodyRefused, PipelineError, UsageError
+from torn_pipeline.errors import BodyRefused, IdRefused, PipelineError, UsageError
 from torn_pipeline.landing import Fetch, Page, new_fetch_id
 from torn_pipeline.steps.accounts import refuse_renamed
 from torn_pipeline.steps.asking import client_of
@@ -81,6 +81,8 @@ def fetch(
                     fetched = _with_answer(pipeline, fetched, answer, 1)
     except PipelineError as error:
         _end(pipeline, fetched, error=str(error))
+        if not (path_ids and isinstance(error, IdRefused)):  # the work goes on with the other ids
+            _log.critical("fetching %s for %s is given up: %s", endpoint, account, error, extra=_belonging(began))
         raise
     if reading:
         fetched = replace(fetched, window_from=reading.span.after, window_to=reading.reached)
@@ -209,6 +211,11 @@ def _end(pipeline: Pipeline, fetched: Fetch, error: str = "") -> Fetch:
         ended.rows,
         len(ended.pages),
         "" if ended.complete else ", not complete",
-        extra={"fetch_id": ended.fetch_id, "endpoint": ended.endpoint, "account": ended.account, "rows": ended.rows},
+        extra=_belonging(ended) | {"rows": ended.rows},
     )
     return ended
+
+
+def _belonging(fetched: Fetch) -> dict[str, object]:
+    """What a record of a fetch belongs to, where nothing of it is bound any more."""
+    return {"fetch_id": fetched.fetch_id, "endpoint": fetched.endpoint, "account": fetched.account}

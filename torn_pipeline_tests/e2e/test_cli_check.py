@@ -29,6 +29,7 @@ def test_all_is_well_and_nothing_is_written(console: Console) -> None:
         "warehouse",
         "request budget",
         "landing",
+        "log",
         "disk",
     ]
     assert "default 0.1" in result.out

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import re
 import subprocess
 import sys
@@ -14,9 +15,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from torn_pipeline.config.log import LogConfig
 from torn_pipeline.correlation import bound, bound_fields
 from torn_pipeline.ops import logging as ours
-from torn_pipeline.ops.logging import configure
+from torn_pipeline.ops.logging import configure, follow
 from torn_pipeline.settings import LogDefaults, Settings
 
 if TYPE_CHECKING:
@@ -227,6 +229,63 @@ def test_the_file_rotates_and_keeps_five_old_ones(tmp_path: Path, monkeypatch: p
     assert files == [LOG_FILE.name, *(f"{LOG_FILE.name}.{number}" for number in range(1, 6))]
     assert all((tmp_path / "logs" / name).stat().st_size <= 2000 for name in files)
     assert lines(tmp_path)[-1]["message"] == "record 199"
+
+
+def test_the_config_file_is_followed_once_it_is_read(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    configure(settings(tmp_path))
+    section = LogConfig(level="WARNING", format="json", file="elsewhere/own.log", max_mb=1, keep=2)
+    follow(settings(tmp_path), section)
+    handlers = [handler for handler in logging.getLogger().handlers if isinstance(handler, ours._SharedFile | ours._Stderr)]
+    follow(settings(tmp_path), section)
+    assert set(handlers) <= set(logging.getLogger().handlers)
+    log.info("nobody asked for this")
+    log.warning("once")
+    (shown,) = capsys.readouterr().err.splitlines()
+    assert json.loads(shown)["message"] == "once"
+    assert [path.name for path in tmp_path.iterdir()] == ["elsewhere"]
+    assert json.loads((tmp_path / "elsewhere" / "own.log").read_text())["message"] == "once"
+    (file,) = [handler for handler in handlers if isinstance(handler, ours._SharedFile)]
+    assert (file.maxBytes, file.backupCount) == (1024**2, 2)
+
+
+def test_the_environment_wins_over_the_config_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    given = settings(tmp_path, log_level="ERROR", log_format="text")
+    configure(given)
+    follow(given, LogConfig(level="DEBUG", format="json", file=str(tmp_path / "whole" / "path.log")))
+    log.warning("nobody asked for this")
+    log.error("told")
+    assert capsys.readouterr().err.endswith(f"torn_pipeline.example[{os.getpid()}] told\n")
+    assert (tmp_path / "whole" / "path.log").exists()
+
+
+def test_a_process_that_was_not_told_to_log_is_left_alone(tmp_path: Path) -> None:
+    before = list(logging.getLogger().handlers)
+    follow(settings(tmp_path), LogConfig(level="DEBUG"))
+    assert logging.getLogger().handlers == before
+
+
+def test_a_console_is_spared_news_and_what_the_command_says_itself(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    configure(settings(tmp_path), console=True)
+    log.info("news")
+    log.warning("a warning")
+    log.critical("given up")
+    (shown,) = capsys.readouterr().err.splitlines()
+    assert "a warning" in shown
+    assert [line["message"] for line in lines(tmp_path)] == ["news", "a warning", "given up"]
+    follow(settings(tmp_path), LogConfig(level="DEBUG"))
+    log.debug("all of it")
+    log.critical("given up")
+    assert len(capsys.readouterr().err.splitlines()) == 2
+
+
+def test_where_fewer_files_are_kept_than_before_the_others_go(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ours, "_MB", 500)
+    for keep in (5, 2):
+        configure(settings(tmp_path), LogDefaults(max_mb=1, keep=keep))
+        for number in range(50):
+            log.info("record %d", number)
+    files = sorted(file.name for file in (tmp_path / "logs").glob("torn_pipeline.log*"))
+    assert files == [LOG_FILE.name, f"{LOG_FILE.name}.1", f"{LOG_FILE.name}.2"]
 
 
 def test_a_writer_follows_when_another_one_has_rotated_the_file(tmp_path: Path) -> None:
