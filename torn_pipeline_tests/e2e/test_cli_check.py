@@ -127,6 +127,21 @@ def test_the_calls_that_fetches_took_are_what_the_budget_counts(console: Console
     assert console("check").status == 0
 
 
+def test_a_log_that_cannot_be_written_is_told_with_its_line(console: Console) -> None:
+    (console.folder / "notes").touch()
+    for file in (str(console.folder / "notes" / "own.log"), str(console.folder)):
+        rewrite(console, logging={"file": file})
+        result = console("check")
+        assert result.status == 1
+        assert result.err.startswith("config/pipeline.json:")
+        assert ": logging.file: the log cannot be written: " in result.err
+    rewrite(console, logging={"level": "LOUD", "fil": "own.log"})
+    result = console("check")
+    assert result.status == 2
+    assert "logging.level: is 'LOUD': use DEBUG, INFO, WARNING, ERROR or CRITICAL\n" in result.err
+    assert "logging.fil: is not a known field: did you mean `file`?\n" in result.err
+
+
 def test_a_config_that_cannot_be_read_hides_no_other_problem(console: Console) -> None:
     (console.folder / "config/pipeline.json").write_text('{"endpoints": [{"name": "Bad Name"}]}')
     console.environment["TORN_LANDING"] = "nonsense"
