@@ -10,7 +10,16 @@ from typing import TYPE_CHECKING
 
 import dagster as dg
 
-from torn_pipeline.assets import endpoint_assets, health_of, keys_asset, kpi_asset, retention_asset, service_levels_asset, table_key
+from torn_pipeline.assets import (
+    endpoint_assets,
+    health_of,
+    keys_asset,
+    kpi_asset,
+    report_asset,
+    retention_asset,
+    service_levels_asset,
+    table_key,
+)
 from torn_pipeline.automation import OPS, alerts_sensor, endpoint_job, endpoint_trigger, kpi_job, kpi_schedule, ops_job, ops_schedule
 from torn_pipeline.config import load_config
 from torn_pipeline.errors import ConfigError
@@ -46,12 +55,13 @@ def build_defs(settings: Settings | None = None, *, overrides: Sequence[str] = (
     health = health_of(dict.fromkeys(table_key(table.name) for plan in plans if plan.endpoint.enabled for table in plan.tables))
     assets = [*(asset for sharing in _by_table(plans) for asset in endpoint_assets(sharing, warehouse)), keys_asset, health]
     assets += [service_levels_asset, *(kpi_asset(kpi, plans) for kpi in config.kpis)]
+    checks = [check for one in assets for check in one.check_specs]
     ops_jobs = {asset: ops_job(asset) for asset in OPS}
     kpi_jobs = [kpi_job(config.kpis)] if config.kpis else []
     ops_schedules = [*(ops_schedule(asset, job) for asset, job in ops_jobs.items()), *map(kpi_schedule, kpi_jobs)]
     pipeline = pipeline_resource(settings, overrides)
     return dg.Definitions(
-        assets=[*assets, retention_asset([check for one in assets for check in one.check_keys])],
+        assets=[*assets, report_asset(checks), retention_asset([check.key for check in checks])],
         jobs=[*jobs.values(), *ops_jobs.values(), *kpi_jobs],
         schedules=[*(one for one in triggers if isinstance(one, dg.ScheduleDefinition)), *ops_schedules],
         sensors=[

@@ -8,13 +8,14 @@ import dagster as dg
 
 from torn_pipeline.assets.endpoints import raw_key, table_key
 from torn_pipeline.assets.partitions import account_of
+from torn_pipeline.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from torn_pipeline.plan import EndpointPlan
 
-__all__ = ["asked_account", "asset_owners", "endpoint_of", "why_failed"]
+__all__ = ["asked_account", "asset_owners", "endpoint_of", "find_run", "why_failed"]
 
 _SEVERAL = "several endpoints"
 
@@ -39,6 +40,21 @@ def endpoint_of(run: dg.DagsterRun, owners: Mapping[dg.AssetKey, str]) -> str:
         return run.job_name
     found = {owners[key] for key in run.asset_selection or () if key in owners}
     return found.pop() if len(found) == 1 else _SEVERAL if found else run.job_name
+
+
+def find_run(instance: dg.DagsterInstance, run_id: str) -> dg.DagsterRun:
+    """The run of an id, or of what an id begins with, as the UI shows it.
+
+    Raises:
+        UsageError: when there is none, or several begin so.
+    """
+    known = [run_id] if instance.has_run(run_id) else [one for one in instance.get_run_ids() if one.startswith(run_id)]
+    run = instance.get_run_by_id(known[0]) if len(known) == 1 else None
+    if run is None:
+        many = f"{len(known)} runs begin with {run_id!r}: give more of the id"
+        message = many if known else f"there is no run {run_id!r}, or no longer: the page Runs of Dagster's UI shows those there are"
+        raise UsageError(message)
+    return run
 
 
 def why_failed(instance: dg.DagsterInstance, run_id: str) -> tuple[str, str]:

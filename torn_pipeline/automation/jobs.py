@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import dagster as dg
 
-from torn_pipeline.assets import HEALTH, KEYS, RETENTION, SERVICE_LEVELS, kpi_key, raw_key, table_key
+from torn_pipeline.assets import HEALTH, KEYS, REPORT, RETENTION, SERVICE_LEVELS, kpi_key, raw_key, table_key
 from torn_pipeline.errors import Transient
 from torn_pipeline.resources.tags import RETRIED_ONCE
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from torn_pipeline.config import Kpi
     from torn_pipeline.plan import EndpointPlan
 
-__all__ = ["OPS", "endpoint_job", "kpi_job", "kpi_schedule", "ops_job", "ops_schedule"]
+__all__ = ["KPIS", "OPS", "endpoint_job", "kpi_job", "kpi_schedule", "ops_job", "ops_schedule"]
 
 _RETRY_TAG = "dagster/retry_on_asset_or_op_failure"
 _OPS = {
@@ -27,8 +27,13 @@ _OPS = {
     HEALTH: ("Profiles every table, and scores the tables and the platform.", "20 3 * * *"),
     SERVICE_LEVELS: ("Reckons in what share of the last 30 days each table was fresh.", "40 3 * * *"),
     RETENTION: ("Frees what is older than the config keeps it.", "10 4 * * *"),
+    # After all of these and the KPIs, as it tells of their checks too.
+    REPORT: ("Writes the validation report of the platform.", "30 5 * * *"),
 }
 """What the job of each asset about the platform does, and when it is run (UTC)."""
+
+KPIS = "kpis"
+"""The name of the job of all KPIs."""
 
 OPS = tuple(_OPS)
 """The assets that are about the platform itself."""
@@ -74,7 +79,7 @@ def ops_schedule(asset: dg.AssetKey, job: UnresolvedAssetJobDefinition) -> dg.Sc
 def kpi_job(kpis: Sequence[Kpi]) -> UnresolvedAssetJobDefinition:
     """The job of all KPIs; one that fails keeps no other back."""
     return dg.define_asset_job(
-        name="kpis",
+        name=KPIS,
         description="Finds what the KPIs of the config come to.",
         selection=dg.AssetSelection.assets(*map(kpi_key, kpis)),
         executor_def=dg.in_process_executor,

@@ -4,17 +4,21 @@ Here belongs which checks a table has, what they say of themselves, and how find
 (``quality``, ``steps``). ``assets`` may import it.
 """
 
-from torn_pipeline.checks.last import Made, check_grades, grade_of, last_made
+from torn_pipeline.checks.advice import advice
+from torn_pipeline.checks.last import Made, check_grades, fresh_grade, grade_of, last_made
 from torn_pipeline.checks.loaded import loaded_results
 from torn_pipeline.checks.specs import FRESHNESS, check_specs, table_checks
-from torn_pipeline.checks.telling import nothing_checked, records
+from torn_pipeline.checks.telling import SHOWN, nothing_checked, records
 from torn_pipeline.checks.validation import validation_results
 
 __all__ = [
     "FRESHNESS",
+    "SHOWN",
     "Made",
+    "advice",
     "check_grades",
     "check_specs",
+    "fresh_grade",
     "grade_of",
     "last_made",
     "loaded_results",

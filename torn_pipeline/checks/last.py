@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from torn_pipeline.plan import EndpointPlan
     from torn_pipeline.tables.table import Table
 
-__all__ = ["Made", "check_grades", "grade_of", "last_made"]
+__all__ = ["Made", "check_grades", "fresh_grade", "grade_of", "last_made"]
 
 _RUNS = 100  # runs that are looked through for the last one that came to a check
 _MADE = frozenset({"SUCCEEDED", "FAILED"})
@@ -39,9 +39,14 @@ def check_grades(
         made = last_made(instance, dg.AssetCheckKey(dg.AssetKey(["torn", table.name]), name))
         graded[name] = grade_of(made.evaluation) if made else Graded(Grade.UNKNOWN)
     if FRESHNESS in graded:
-        of_plans = [fresh[plan.endpoint.name] for plan in plans if plan.endpoint.name in fresh]
-        graded[FRESHNESS] = next((one for one in of_plans if one.grade is Grade.FAILED), Graded(Grade.PASSED))
+        graded[FRESHNESS] = fresh_grade(plans, fresh)
     return graded
+
+
+def fresh_grade(plans: Sequence[EndpointPlan], fresh: Mapping[str, Graded]) -> Graded:
+    """How fresh a table is that endpoints share: as the first of them that is not."""
+    of_plans = [fresh[plan.endpoint.name] for plan in plans if plan.endpoint.name in fresh]
+    return next((one for one in of_plans if one.grade is Grade.FAILED), Graded(Grade.PASSED))
 
 
 def last_made(instance: dg.DagsterInstance, key: dg.AssetCheckKey) -> Made | None:

@@ -26,6 +26,7 @@ from torn_pipeline.cli.prune import prune
 from torn_pipeline.cli.quarantine import quarantine
 from torn_pipeline.cli.reading import export, sql
 from torn_pipeline.cli.replay import replay
+from torn_pipeline.cli.report import report
 from torn_pipeline.cli.schema import schema
 from torn_pipeline.cli.session import Session
 from torn_pipeline.cli.simulator import simulator
@@ -76,6 +77,7 @@ COMMANDS = (
     quarantine,
     rename_account,
     replay,
+    report,
     restore,
     schema,
     simulator,

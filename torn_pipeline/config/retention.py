@@ -63,7 +63,8 @@ class LandingRetention(_Model):
 class Retention(_Model):
     """How long is kept what running leaves behind.
 
-    ``runs`` and ``ticks`` are Dagster's, ``alerts`` the incidents that are over, ``temporary`` what killed processes left.
+    ``runs`` and ``ticks`` are Dagster's, ``alerts`` the incidents that are over, ``reports`` the validation reports, ``temporary``
+    what killed processes left.
     """
 
     runs: Days = _DAY * 30
@@ -71,3 +72,4 @@ class Retention(_Model):
     landing: LandingRetention = Field(default_factory=LandingRetention)
     temporary: Days = _DAY
     alerts: Age = _DAY * 365
+    reports: Age = _DAY * 365

@@ -19,6 +19,7 @@ from torn_pipeline.config.alerts import AlertsConfig
 from torn_pipeline.config.models import StorageMode
 from torn_pipeline.config.retention import kept_since
 from torn_pipeline.landing.removing import fetch_ids, landed, remove, remove_files, stray, unfinished
+from torn_pipeline.ops.report import report_files
 from torn_pipeline.plan import plan_of
 from torn_pipeline.torn import Span, merged, without
 
@@ -33,13 +34,24 @@ if TYPE_CHECKING:
     from torn_pipeline.settings import Settings
     from torn_pipeline.warehouse import Warehouse
 
-__all__ = ["HEAD", "Freed", "prune", "prune_alerts", "prune_incomplete", "prune_landing", "prune_temporary", "rows_of", "spare_fetches"]
+__all__ = [
+    "HEAD",
+    "Freed",
+    "prune",
+    "prune_alerts",
+    "prune_incomplete",
+    "prune_landing",
+    "prune_reports",
+    "prune_temporary",
+    "rows_of",
+    "spare_fetches",
+]
 
 Row = dict[str, Any]
 """A row of ``torn_meta.fetches``."""
 
 HEAD = ("what", "things", "bytes", "kept since")
-_SPILLED = ("tmp/prepared-*", "*.duckdb.tmp", "backups/*.new")
+_SPILLED = ("tmp/prepared-*", "*.duckdb.tmp", "backups/*.new", "reports/validation/*.new")
 _SCRATCH = ("torn-pipeline-*", "torn-bigquery-*")
 
 
@@ -75,6 +87,7 @@ def prune(
     yield prune_incomplete(config, landing, warehouse, now, dry_run=dry_run)
     yield prune_temporary(settings, config, landing, now, dry_run=dry_run)
     yield prune_alerts(settings, config, now, dry_run=dry_run)
+    yield prune_reports(settings, config, now, dry_run=dry_run)
 
 
 # --- the landing ---------------------------------------------------------------------------------------------------
@@ -194,6 +207,16 @@ def prune_alerts(settings: Settings, config: PipelineConfig, now: datetime, *, d
         over = [one for one in alerts.incidents(open_only=False) if one.closed is not None and one.closed < since]
         things = len(over) if dry_run else alerts.prune(since)
     return Freed(what="alerts", things=things, size=0, since=since)
+
+
+def prune_reports(settings: Settings, config: PipelineConfig, now: datetime, *, dry_run: bool = False) -> Freed:
+    """Remove the validation reports that are old enough; other files beside them stay."""
+    since = kept_since(config.retention.reports, now)
+    found = list(report_files(settings.data_dir, since)) if since else []
+    size = sum(_size(path) for path in found)
+    for path in () if dry_run else found:
+        path.unlink(missing_ok=True)
+    return Freed(what="reports", things=len(found), size=size, since=since)
 
 
 def _temporary(settings: Settings, landing: Landing) -> Iterator[Path]:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 TICK = datetime(2026, 4, 29, 12, 30, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
-NAMES = sorted((*ENDPOINTS, "ops_health", "ops_keys", "ops_retention", "ops_service_levels"))
+NAMES = sorted((*ENDPOINTS, "ops_health", "ops_keys", "ops_retention", "ops_service_levels", "report_validation"))
 
 
 @dataclass
