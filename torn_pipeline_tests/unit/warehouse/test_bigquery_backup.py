@@ -46,7 +46,7 @@ def test_no_folder_can_be_named(warehouse: BigQueryWarehouse, tmp_path: Path) ->
 def test_a_copy_has_the_tables_of_both_datasets_and_none_of_another_copy(warehouse: BigQueryWarehouse) -> None:
     made = [warehouse.backup(keep=2) for _ in range(2)][-1]
     assert made.place.startswith(f"{warehouse.place.project}.{warehouse.place.meta}.copy_2")
-    meta = {f"meta_{name}" for name in ("fetches", "loads", "quarantine", "schema_versions", "version")}
+    meta = {f"meta_{name}" for name in ("fetches", "loads", "measurements", "quarantine", "schema_versions", "version")}
     assert copies(warehouse) == {"", "torn_things", "torn_things_parts"} | meta
 
 
@@ -90,7 +90,7 @@ def test_a_copy_during_which_a_load_came_is_made_again(warehouse: BigQueryWareho
         with pytest.raises(WarehouseBusy, match=r"loads came into .* all the time while it was being copied"):
             warehouse.backup(keep=3)
     assert warehouse.backups() == [made]
-    assert len([one for one in Service(warehouse.place).listed(warehouse.place.meta) if one.table_id.startswith("copy_")]) == 8
+    assert len([one for one in Service(warehouse.place).listed(warehouse.place.meta) if one.table_id.startswith("copy_")]) == 9
 
 
 def test_a_way_back_that_was_stopped_doubles_nothing_and_is_finished_by_the_same_once_more(
