@@ -6,7 +6,7 @@ Here belongs how a plan becomes assets. Not here: the work they do (``steps``). 
 
 from torn_pipeline.assets.endpoints import endpoint_assets, raw_key, table_key
 from torn_pipeline.assets.health import HEALTH, health_of
-from torn_pipeline.assets.kpis import kpi_asset, kpi_key
+from torn_pipeline.assets.kpis import kpi_asset, kpi_key, kpi_owner
 from torn_pipeline.assets.ops import KEYS, keys_asset
 from torn_pipeline.assets.partitions import account_of, partition_key
 from torn_pipeline.assets.report import REPORT, report_asset
@@ -25,6 +25,7 @@ __all__ = [
     "keys_asset",
     "kpi_asset",
     "kpi_key",
+    "kpi_owner",
     "partition_key",
     "raw_key",
     "report_asset",

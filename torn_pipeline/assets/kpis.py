@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from torn_pipeline.config import Kpi
     from torn_pipeline.plan import EndpointPlan
 
-__all__ = ["kpi_asset", "kpi_key"]
+__all__ = ["kpi_asset", "kpi_key", "kpi_owner"]
 
 _TARGET = "target"
 _DESCRIPTION = """\
@@ -42,10 +42,14 @@ def kpi_key(kpi: "Kpi") -> dg.AssetKey:
     return dg.AssetKey(["mart", kpi.name])
 
 
+def kpi_owner(kpi: "Kpi", plans: "Sequence[EndpointPlan]") -> str:
+    """Whose a KPI is: the owner of the endpoint that writes its table; ``plans`` are those of all endpoints."""
+    return next(plan.endpoint.owner for plan in plans if kpi.table in {table.name for table in plan.all_tables})
+
+
 def kpi_asset(kpi: "Kpi", plans: "Sequence[EndpointPlan]") -> dg.AssetsDefinition:
-    """The asset of a KPI; ``plans`` are those of all endpoints, one of which writes its table."""
+    """The asset of a KPI; ``plans`` are those of all endpoints."""
     key = kpi_key(kpi)
-    owner = next(plan.endpoint.owner for plan in plans if kpi.table in {table.name for table in plan.all_tables})
     about = _ABOUT.format(target=kpi.target)
     description = kpi.description or f"A number drawn from {kpi.table}."
 
@@ -56,7 +60,7 @@ def kpi_asset(kpi: "Kpi", plans: "Sequence[EndpointPlan]") -> dg.AssetsDefinitio
         kinds={"sql"},
         metadata={"unit": kpi.unit, _TARGET: kpi.target},
         deps=[table_key(kpi.table)],
-        owners=[owner],
+        owners=[kpi_owner(kpi, plans)],
         check_specs=[dg.AssetCheckSpec(name=_TARGET, asset=key, description=about)] if kpi.target else [],
     )
     def value(context: dg.AssetExecutionContext, pipeline: PipelineResource) -> Iterator[dg.MaterializeResult[None] | dg.AssetCheckResult]:

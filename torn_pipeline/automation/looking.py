@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 import dagster as dg
 
 from torn_pipeline.alerts import Alerts, Kind, Observation, Severity, open_alerts
-from torn_pipeline.assets import raw_key, table_key
+from torn_pipeline.assets import kpi_key, kpi_owner, raw_key, table_key
+from torn_pipeline.automation.jobs import KPIS
 from torn_pipeline.automation.observing import Watched, automations, ended_runs
 from torn_pipeline.automation.schedules import trigger_name
 from torn_pipeline.checks import FRESHNESS
@@ -73,7 +74,8 @@ def look_around(
     """
     settings = pipeline.settings
     alerts, rules = _open(settings, looks, now)
-    ended, cursor = ended_runs(instance, alerts.cursor(_CURSOR) or "", _by_job(plans), now, settings.ui_url)
+    by_job = _by_job(plans) | _of_kpis(pipeline, plans)
+    ended, cursor = ended_runs(instance, alerts.cursor(_CURSOR) or "", by_job, now, settings.ui_url)
     alerts.observe(ended, now=now, cursors={_CURSOR: cursor})
     triggers = automations(instance, _by_trigger(plans, others), now, looks.look(now))
     machine = _as_far_as_it_goes(watch_machine(pipeline, now))
@@ -119,7 +121,14 @@ def _as_far_as_it_goes(observations: Iterator[Observation]) -> list[Observation]
     return found
 
 
-def _by_job(plans: Sequence[EndpointPlan]) -> Mapping[str, Watched]:
+def _of_kpis(pipeline: Pipeline, plans: Sequence[EndpointPlan]) -> dict[str, Watched]:
+    """What the job of the KPIs is about, where there are any."""
+    kpis = pipeline.config.kpis
+    assets, owners = (kpi_key(kpi).to_user_string() for kpi in kpis), dict.fromkeys(kpi_owner(kpi, plans) for kpi in kpis)
+    return {KPIS: Watched(tuple(assets), tuple(owners))} if kpis else {}
+
+
+def _by_job(plans: Sequence[EndpointPlan]) -> dict[str, Watched]:
     return {
         plan.endpoint.name: Watched(
             (raw_key(plan.endpoint.name).to_user_string(), *(table_key(table.name).to_user_string() for table in plan.all_tables)),

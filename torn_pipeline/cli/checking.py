@@ -10,7 +10,7 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from torn_pipeline.config import load_config
+from torn_pipeline.config import BusinessRule, load_config
 from torn_pipeline.config.alerts import load_alerts
 from torn_pipeline.config.budget import budget_problems, calls_a_minute, unknown_ids
 from torn_pipeline.errors import ConfigError, PipelineError
@@ -18,8 +18,10 @@ from torn_pipeline.landing import landing_from_url
 from torn_pipeline.ops.disk import LEAST_FREE, free_bytes, nearest
 from torn_pipeline.ops.logging import log_file
 from torn_pipeline.plan import plan_of
+from torn_pipeline.quality.wishes import wish_problems
 from torn_pipeline.steps import Pipeline, check_mode  # noqa: TID253 - this module is loaded as late as the steps
 from torn_pipeline.steps.asking import owner_problems, seen_calls  # noqa: TID253 - likewise
+from torn_pipeline.steps.wishes import broken, kpi_value  # noqa: TID253 - likewise
 from torn_pipeline.warehouse import warehouse_from_url
 from torn_pipeline.warehouse.duckdb import DuckDBWarehouse
 
@@ -27,13 +29,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
-    from torn_pipeline.config import PipelineConfig
+    from torn_pipeline.config import Kpi, PipelineConfig
     from torn_pipeline.landing import Landing
     from torn_pipeline.plan import EndpointPlan
     from torn_pipeline.settings import Settings
     from torn_pipeline.warehouse import Warehouse
 
-__all__ = ["Report", "check_all"]
+__all__ = ["ASKED_HEAD", "Asked", "Report", "ask_wishes", "check_all"]
 
 BAD_CONFIG, BAD_SURROUNDINGS = 2, 1
 KEY_LENGTH = 16
@@ -75,6 +77,43 @@ def check_all(settings: Settings, problems: Sequence[str]) -> Report:
     return report
 
 
+@dataclass(slots=True)
+class Asked:
+    """What rules and KPIs came to, a row each, as ``ASKED_HEAD`` says, and which could not be asked and why."""
+
+    rows: list[tuple[str, ...]] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
+    exit_status: int = 0
+
+
+ASKED_HEAD = ("what", "table", "comes to", "wanted", "is")
+
+
+def ask_wishes(pipeline: Pipeline) -> Asked:
+    """Ask every rule and KPI of the config once; nothing is kept. The exit status is that of the worst query."""
+    asked = Asked()
+    wishes: list[BusinessRule | Kpi] = [*pipeline.config.rules, *pipeline.config.kpis]
+    for wish in wishes:
+        try:
+            asked.rows.append(_asked(pipeline, wish))
+        except PipelineError as error:
+            # A KPI's error names it.
+            asked.problems.append(f"the rule {wish.name} could not be asked: {error}" if isinstance(wish, BusinessRule) else str(error))
+            asked.exit_status = max(asked.exit_status, error.exit_status)
+    return asked
+
+
+def _asked(pipeline: Pipeline, wish: BusinessRule | Kpi) -> tuple[str, ...]:
+    """The rows that break a rule, or the value of a KPI, and whether that is as wanted."""
+    if isinstance(wish, BusinessRule):
+        count = broken(pipeline, wish, limit=1).count
+        good = "right" if count <= wish.most else wish.severity
+        return f"rule {wish.name}", wish.table, _count(count, "row"), f"at most {wish.most:,}", good
+    value = kpi_value(pipeline, wish)
+    shown = "null" if value is None else f"{value:g} {wish.unit}".rstrip()
+    return f"KPI {wish.name}", wish.table, shown, wish.target, {True: "right", False: "warn", None: ""}[wish.is_met(value)]
+
+
 def _read_config(settings: Settings, report: Report) -> PipelineConfig | None:
     try:
         config = load_config(settings)
@@ -100,7 +139,18 @@ def _check_endpoints(config: PipelineConfig, report: Report) -> list[EndpointPla
         except ConfigError as error:
             report.config += str(error).split("\n")
     report.config += _namesakes(config, plans)
+    if len(plans) == len(config.endpoints):  # else the tables of some are not known
+        _check_wishes(config, plans, report)
     return plans
+
+
+def _check_wishes(config: PipelineConfig, plans: Sequence[EndpointPlan], report: Report) -> None:
+    """What rules and KPIs are about; their queries are not asked."""
+    problems = list(wish_problems(config, plans))
+    report.config += problems
+    if (config.rules or config.kpis) and not problems:
+        counted = f"{_count(len(config.rules), 'rule')} and {_count(len(config.kpis), 'KPI')}"
+        report.good.append(f"rules and KPIs: ok, {counted}; what they ask is not asked here, `torn-pipeline check --queries` does")
 
 
 def _namesakes(config: PipelineConfig, plans: Sequence[EndpointPlan]) -> Iterator[str]:

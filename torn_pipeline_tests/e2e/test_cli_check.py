@@ -37,6 +37,49 @@ def test_all_is_well_and_nothing_is_written(console: Console) -> None:
     assert console.simulator.calls == []
 
 
+RULES = [
+    {"name": "all_in_crimes", "table": "faction_members", "sql": "SELECT id FROM faction_members WHERE NOT is_in_oc", "most": 1000},
+    {"name": "nobody", "table": "faction_members", "sql": "SELECT id FROM faction_members", "severity": "error"},
+]
+KPIS = [
+    {"name": "members", "table": "faction_members", "sql": "SELECT COUNT(DISTINCT id) FROM faction_members", "at_least": 1000},
+    {"name": "none", "table": "faction_crimes", "sql": "SELECT NULL", "unit": "%"},
+]
+
+
+def test_rules_and_kpis_are_asked_only_when_that_is_asked_for_and_wrong_queries_told(console: Console) -> None:
+    assert console("materialize", "faction_members").status == 0
+    rewrite(console, rules=RULES, kpis=KPIS)
+    result = console("check")
+    assert (result.status, result.err) == (0, "")
+    assert "rules and KPIs: ok, 2 rules and 2 KPIs; what they ask is not asked here" in result.out
+    assert "at most 1,000" not in result.out
+
+    result = console("check", "--queries")
+
+    members = sum(len(faction.members) for faction in console.world.factions.values())
+    assert (result.status, result.err) == (0, "")
+    assert result.row("rule", "nobody")[3:] == [str(members), "rows", "at", "most", "0", "error"]
+    assert result.row("rule", "all_in_crimes")[-4:] == ["at", "most", "1,000", "right"]
+    assert result.row("KPI", "members")[3:] == [str(members), "at", "least", "1000", "warn"]
+    assert result.row("KPI", "none")[3:] == ["null"]
+
+    wrong = [{**one, "sql": "SELECT a FROM faction_member"} for one in (RULES[0], KPIS[0])]
+    rewrite(console, rules=[wrong[0]], kpis=[wrong[1], KPIS[1]])
+    result = console("check", "--queries")
+    assert result.status == 2
+    problem = "could not be asked: the query is wrong in line 1: there is no table faction_member; did you mean faction_members?"
+    assert result.err.splitlines() == [f"the rule all_in_crimes {problem}", f"the KPI members {problem}"]
+    assert result.row("KPI", "none")
+
+
+def test_a_rule_about_a_table_that_is_not_there_is_told_with_its_line(console: Console) -> None:
+    rewrite(console, rules=[{**RULES[0], "table": "members"}])
+    result = console("check", "--queries")
+    assert result.status == 2
+    assert "rules.all_in_crimes.table: no endpoint of this config writes a table members; " in result.err
+
+
 def test_one_of_each_is_told_as_one_and_a_disk_once(console: Console) -> None:
     console.data.mkdir()
     (console.folder / "elsewhere").mkdir()
