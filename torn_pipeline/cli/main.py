@@ -14,6 +14,7 @@ from torn_pipeline.cli.backup import backup, restore
 from torn_pipeline.cli.check import check
 from torn_pipeline.cli.demo import demo
 from torn_pipeline.cli.dev import dev
+from torn_pipeline.cli.expectations import expectations
 from torn_pipeline.cli.health import health
 from torn_pipeline.cli.history import backfill, gaps
 from torn_pipeline.cli.import_config import import_config
@@ -62,6 +63,7 @@ COMMANDS = (
     check,
     demo,
     dev,
+    expectations,
     export,
     fetch,
     gaps,

@@ -11,6 +11,7 @@ from torn_pipeline.steps.asking import key_states
 from torn_pipeline.steps.backing import back_up, backups, restore
 from torn_pipeline.steps.comparing import Loaded, loads_so_far, rows_by_day
 from torn_pipeline.steps.context import Pipeline, open_pipeline
+from torn_pipeline.steps.expecting import expectation_suites
 from torn_pipeline.steps.fetching import fetch, land_file, read_file
 from torn_pipeline.steps.ids import fetch_ids, ids_due
 from torn_pipeline.steps.loading import check_limit, check_mode, load, load_of, too_many
@@ -57,6 +58,7 @@ __all__ = [
     "complete",
     "days_of",
     "due",
+    "expectation_suites",
     "fetch",
     "fetch_ids",
     "fetch_new",

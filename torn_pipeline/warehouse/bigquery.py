@@ -25,6 +25,7 @@ from torn_pipeline.warehouse.bigquery_sql import Values, identifier, logical, ph
 from torn_pipeline.warehouse.bigquery_sql import within as inside
 from torn_pipeline.warehouse.bigquery_tables import shapes, whole
 from torn_pipeline.warehouse.protocol import Unmatched
+from torn_pipeline.warehouse.spelling import Spelling
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -73,6 +74,11 @@ class BigQueryWarehouse:
     def label(self) -> str:
         """Where it is, for people."""
         return f"BigQuery dataset {self._place.project}.{self._place.dataset} ({self._place.location})"
+
+    @property
+    def spelling(self) -> Spelling:
+        """How SQL is spelt by which others ask the dataset."""
+        return Spelling(kind="bigquery", identifier=identifier, table=self._place.table, moment="TIMESTAMP")
 
     def load(self, load: Load) -> Receipt:
         """Write a fetch in one transaction: tables, quarantine, ledger, schema versions and the fetch's row.

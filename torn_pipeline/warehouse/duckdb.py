@@ -23,6 +23,7 @@ from torn_pipeline.warehouse.duckdb_query import what_is_wrong
 from torn_pipeline.warehouse.duckdb_sql import identifier, qualified
 from torn_pipeline.warehouse.duckdb_sql import within as inside
 from torn_pipeline.warehouse.protocol import Unmatched
+from torn_pipeline.warehouse.spelling import Spelling
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -74,6 +75,11 @@ class DuckDBWarehouse:
     def label(self) -> str:
         """Where it is, for people."""
         return f"DuckDB file {self.path}"
+
+    @property
+    def spelling(self) -> Spelling:
+        """How SQL is spelt by which others ask the file, which stands under a name of its own there."""
+        return Spelling(kind="duckdb", identifier=identifier, table=lambda name: f"torn.{identifier(name)}", moment="TIMESTAMPTZ")
 
     def load(self, load: Load) -> Receipt:
         """Write a fetch in one transaction: tables, histories, quarantine, ledger, schema versions and the fetch's row.

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from torn_pipeline.tables.contract import Reference
     from torn_pipeline.tables.table import ColumnType, Table
     from torn_pipeline.warehouse.changes import Change, Shape
+    from torn_pipeline.warehouse.spelling import Spelling
 
 __all__ = [
     "Backup",
@@ -271,6 +272,11 @@ class Warehouse(Protocol):
     @property
     def label(self) -> str:
         """Where it is, for people; without any password."""
+        ...
+
+    @property
+    def spelling(self) -> Spelling:
+        """How SQL is spelt by which others ask it."""
         ...
 
     def load(self, load: Load) -> Receipt:
