@@ -12,7 +12,7 @@ import dagster as dg
 import pytest
 
 from torn_pipeline import steps
-from torn_pipeline.assets import HEALTH, raw_key, table_key
+from torn_pipeline.assets import HEALTH, REPORT, raw_key, table_key
 from torn_pipeline.automation.looking import Looks, look_around
 from torn_pipeline.correlation import bound_fields
 from torn_pipeline.quality.validate import Validator
@@ -177,6 +177,7 @@ def test_every_table_is_below_the_answer_it_is_made_of_and_above_what_measures_i
     tables = {key for key in graph.get_all_asset_keys() if key.path[0] == "torn"}
 
     assert tables == graph.get(HEALTH).parent_keys
+    assert graph.get(REPORT).parent_keys == {HEALTH}
     for key in tables:
         (above,) = graph.get_ancestor_asset_keys(key)
         assert above.path[0] == "raw"
@@ -188,7 +189,7 @@ def test_nothing_is_started_because_something_else_was_made() -> None:
     graph = definitions.resolve_asset_graph()
 
     assert {graph.get(key).automation_condition for key in graph.get_all_asset_keys()} == {None}
-    assert {key.path[0] for key in definitions.resolve_job_def("ops_health").asset_layer.executable_asset_keys} == {"ops"}
+    assert definitions.resolve_job_def("ops_health").asset_layer.executable_asset_keys == {HEALTH}
 
 
 # --- each stage alone ------------------------------------------------------------------------------------------
@@ -235,9 +236,11 @@ def test_reporting_alone_takes_neither_the_api_nor_the_landing(platform: Platfor
     shutil.rmtree(platform.settings.data_dir / "landing")
     calls = len(platform.simulator.calls)
 
-    result = platform.run("ops_health")
+    result, report = platform.run("ops_health"), platform.run("report_validation")
 
     assert result.success
+    assert report.success
+    assert list((platform.settings.data_dir / "reports").rglob("*.html"))
     scored = materialized(result)["ops/health"].metadata["tables"]
     assert isinstance(scored, dg.TableMetadataValue)
     assert [record.data["rows"] for record in scored.records if record.data["table"] == "faction_members"] == [12]
