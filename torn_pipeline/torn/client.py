@@ -54,6 +54,7 @@ __all__ = ["Answer", "TornClient"]
 _log = logging.getLogger(__name__)
 
 _LONGEST_WAIT = 600.0
+_COMMENT = "comment=torn_pipeline"  # what the key's owner sees of a call in Torn's log of it
 _CHUNK = 1 << 16
 _PLAIN = re.compile(r"(/[A-Za-z0-9_-]+)+(\?[A-Za-z0-9_]+=[A-Za-z0-9_-]*(&[A-Za-z0-9_]+=[A-Za-z0-9_-]*)*)?")
 _DEFAULT_PORTS = {"http": 80, "https": 443}
@@ -63,7 +64,7 @@ _DEFAULT_PORTS = {"http": 80, "https": 443}
 class Answer:
     """One answer of the API that is a JSON object.
 
-    ``url`` is what was asked, without any key; ``content`` the bytes as received, with the content encoding
+    ``url`` is what was asked, without any key and without the comment that says who asks; ``content`` the bytes as received, with the content encoding
     (gzip) undone; ``body`` the same decoded. ``began`` and ``received_at`` (UTC) enclose the call that succeeded, ``call_id`` is
     that call's in the log.
     """
@@ -307,7 +308,7 @@ class TornClient:
         late = f"{asked.call}: there was no complete answer within {self._timeout:g} s; run it again later, or raise timeout"
         try:
             request = requests.PreparedRequest()
-            request.method, request.url = "GET", url
+            request.method, request.url = "GET", _with_comment(url)
             request.headers = CaseInsensitiveDict({**self._headers, "Authorization": f"ApiKey {key}"})
             with self._adapter.send(request, stream=True, timeout=self._timeout, **self._surroundings) as response:
                 chunks = []
@@ -398,11 +399,17 @@ def _reason(error: BaseException) -> str:
     return type(error).__name__
 
 
+def _with_comment(url: str) -> str:
+    """The URL as it goes out: who asks shows in the key owner's log, unless the config says something else there."""
+    query = urlsplit(url).query
+    return url if "comment=" in query else f"{url}{'&' if query else '?'}{_COMMENT}"
+
+
 def _without_key(url: str) -> str:
-    """The URL without a ``key`` in its query, otherwise letter for letter."""
+    """The URL without a ``key`` in its query and without our comment, which links may repeat; otherwise letter for letter."""
     parts = urlsplit(url)
     query = parse_qsl(parts.query, keep_blank_values=True)
-    kept = [(name, value) for name, value in query if name.lower() != "key"]
+    kept = [(name, value) for name, value in query if name.lower() != "key" and f"{name}={value}" != _COMMENT]
     return url if len(kept) == len(query) else parts._replace(query=urlencode(kept)).geturl()
 
 

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
 PREFIX = "/v2"
+OURS = {"comment": "torn_pipeline"}  # what every call is asked with besides
 
 
 @dataclass(frozen=True)

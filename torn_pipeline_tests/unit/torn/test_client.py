@@ -29,7 +29,7 @@ from torn_pipeline.errors import (
 from torn_pipeline.torn import Quota, TornClient
 from torn_pipeline.torn.ledger import ledger_at
 from torn_pipeline_tests.unit.torn.conftest import KEY, OTHER_KEY, MakeClient
-from torn_pipeline_tests.unit.torn.loopback import PREFIX, Loopback, Reply, Request, raw, refusal, reply
+from torn_pipeline_tests.unit.torn.loopback import OURS, PREFIX, Loopback, Reply, Request, raw, refusal, reply
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -94,7 +94,7 @@ def test_the_key_goes_into_the_header_and_nowhere_else(api: Loopback, make_clien
     [request] = api.requests
     assert request.headers["authorization"] == f"ApiKey {KEY}"
     assert request.headers["user-agent"].startswith("torn-pipeline/")
-    assert request.query == {"cat": "all"}
+    assert request.query == {"cat": "all"} | OURS
     assert "cookie" not in request.headers
 
 
@@ -334,6 +334,15 @@ def test_a_url_below_the_base_is_asked_as_it_is(api: Loopback, make_client: Make
     assert make_client().get(url).url == url
     assert make_client().get(f"{url}&key={KEY}").url == url
     assert all("key" not in request.query for request in api.requests)
+
+
+def test_the_key_owner_sees_who_asks_and_what_landed_does_not(api: Loopback, make_client: MakeClient) -> None:
+    api.replies = [reply(DATA)]
+    client, url = make_client(), f"{api.url}/faction/crimes"
+    asked = [url, f"{url}?offset=100", f"{url}?comment=torn_pipeline&offset=100", f"{url}?offset=100&comment=mine"]
+    answered = [client.get(one).url for one in asked]
+    assert answered == [url, f"{url}?offset=100", f"{url}?offset=100", f"{url}?offset=100&comment=mine"]
+    assert [request.query["comment"] for request in api.requests] == ["torn_pipeline"] * 3 + ["mine"]
 
 
 def echo(request: Request) -> Reply:

@@ -13,7 +13,7 @@ from torn_pipeline.errors import ApiUnavailable, BodyRefused, ListMoved, Request
 from torn_pipeline.torn import Listing, ListPage, Quota, TornClient, fetch_list
 from torn_pipeline.torn.ledger import ledger_at
 from torn_pipeline_tests.unit.torn.conftest import KEY, MakeClient
-from torn_pipeline_tests.unit.torn.loopback import Loopback, Reply, Request, refusal, reply, serving
+from torn_pipeline_tests.unit.torn.loopback import OURS, Loopback, Reply, Request, refusal, reply, serving
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -90,7 +90,7 @@ def test_a_list_of_one_page_is_one_call(count: int, api: Loopback, make_client: 
     paged = serve(api, count)
     [page] = read(make_client())
     assert (page.rows, page.repeated) == (count, 0)
-    assert paged.queries == [{"limit": "4"}]
+    assert paged.queries == [{"limit": "4"} | OURS]
 
 
 def test_a_longer_list_is_followed_and_its_first_page_asked_again(api: Loopback, make_client: MakeClient) -> None:
@@ -122,7 +122,7 @@ def test_pages_come_one_by_one(api: Loopback, make_client: MakeClient) -> None:
 def test_given_parameters_are_asked(api: Loopback, make_client: MakeClient) -> None:
     paged = serve(api, 3)
     list(fetch_list(make_client(), PATH, {"cat": "all", "limit": "2"}, LISTING))
-    assert paged.queries[0] == {"cat": "all", "limit": "2"}
+    assert paged.queries[0] == {"cat": "all", "limit": "2"} | OURS
 
 
 def test_rows_added_at_the_head_are_counted_and_not_missed(api: Loopback, make_client: MakeClient) -> None:
