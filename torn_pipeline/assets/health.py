@@ -12,8 +12,9 @@ import dagster as dg
 from torn_pipeline.assets.endpoints import table_key
 from torn_pipeline.assets.profiles import profile_metadata, score_metadata
 from torn_pipeline.checks import check_grades, records
-from torn_pipeline.quality.score import GOOD, POOR, Score, platform_score, table_score
+from torn_pipeline.quality.score import GOOD, POOR, Grade, Graded, Score, platform_score, table_score
 from torn_pipeline.resources import PipelineResource, told_to_dagster
+from torn_pipeline.warehouse import Measurement
 
 if TYPE_CHECKING:
     from torn_pipeline.steps.profiling import Profiled
@@ -22,6 +23,8 @@ __all__ = ["HEALTH", "health_of"]
 
 HEALTH = dg.AssetKey(["ops", "health"])
 _SCORE = "score"
+_GRADES = {Grade.PASSED: 1.0, Grade.WARNED: 0.5, Grade.FAILED: 0.0, Grade.UNKNOWN: 0.0}
+"""What is kept of how a check went."""
 _DESCRIPTION = """\
 How good the data is, from 0 to 100: the mean of the scores of all tables, each explained to the last point.
 
@@ -30,6 +33,7 @@ that a table does not have leaves its points to the others. One that passed give
 or was never made none.
 - **A profile** of each table is among the events of its asset: nulls, distinct values, least, greatest and quartiles of each column, \
 and small plots. It takes a query of each table that reads all of it, so it is made once a day.
+- **For years** the result of each check and the scores are kept in the table `torn_meta.measurements` of the warehouse.
 """
 _ABOUT = f"""\
 Is the score of the platform {GOOD} or more?
@@ -57,14 +61,16 @@ def _health(context: dg.AssetExecutionContext, pipeline: PipelineResource) -> It
     with told_to_dagster():
         opened = pipeline.open(context.run.tags)
         fresh, weights = fresh_now(opened, now), opened.config.weights.model_dump()
-        scores, profiles = {}, []
+        scores, profiles, measured = {}, [], list[Measurement]()
         for found in profiled(opened, now):
             graded = check_grades(context.instance, found.plans, found.table, fresh)
             scores[found.table.name] = score = table_score(found.table.name, graded, weights)
             profiles.append(_summary(found, score))
+            measured += _measured(score, graded, now, context.run.run_id)
             metadata = {**profile_metadata(found), **score_metadata(score)}
             context.log_event(dg.AssetObservation(table_key(found.table.name), metadata=metadata))
-    platform = platform_score(list(scores.values()))
+        platform = platform_score(list(scores.values()))
+        opened.warehouse.record_measurements([*measured, *_measured(platform, {}, now, context.run.run_id)])
     lost = _lost(platform, scores)
     yield dg.MaterializeResult(metadata={**score_metadata(platform), "tables": records(profiles), "points_lost": records(lost)})
     yield dg.AssetCheckResult(
@@ -89,6 +95,25 @@ def _summary(found: "Profiled", score: Score) -> dict[str, object]:
     nulls = f"{sum(column.nulls for column in profile.columns) / cells:.1%}" if profile and cells else ""
     rows = "" if profile is None else profile.rows
     return {"table": found.table.name, "score": score.points, "rows": rows, "nulls": nulls, "not_profiled": found.problem}
+
+
+def _measured(score: Score, graded: Mapping[str, Graded], now: datetime, run_id: str) -> list[Measurement]:
+    """What is kept for years of a table, or of the platform: a number for each of its checks, and its score."""
+    checks = [
+        Measurement(
+            kind="check",
+            subject=f"{score.of}.{name}",
+            value=_GRADES[found.grade],
+            met=found.grade is Grade.PASSED,
+            said="" if found.grade is Grade.PASSED else found.why or found.grade.value,
+            run_id=run_id,
+            measured_at=now,
+        )
+        for name, found in graded.items()
+    ]
+    points = float(score.points)
+    whole = Measurement(kind="score", subject=score.of, value=points, unit="points", met=points >= GOOD, run_id=run_id, measured_at=now)
+    return [*checks, whole]
 
 
 def _lost(platform: Score, scores: Mapping[str, Score]) -> list[dict[str, object]]:

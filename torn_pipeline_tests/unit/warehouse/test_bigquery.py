@@ -285,4 +285,4 @@ def test_staged_tables_are_gone_afterwards_and_would_have_expired(warehouse: Big
     assert all(one.expires is not None for one in seen if one.table_id.startswith("staged_"))
     assert any(one.table_id.startswith("staged_things_default_1_things_parts_") for one in seen)
     left = {one.table_id for one in client.list_tables(f"{warehouse.place.project}.{warehouse.place.meta}")}
-    assert left == {"fetches", "loads", "quarantine", "schema_versions", "version"}
+    assert left == {"fetches", "loads", "measurements", "quarantine", "schema_versions", "version"}
