@@ -14,11 +14,14 @@ from torn_pipeline.checks.specs import check_specs
 from torn_pipeline.definitions import build_defs
 from torn_pipeline.errors import ConfigError, WarehouseBusy
 from torn_pipeline.warehouse.duckdb import DuckDBWarehouse
+from torn_pipeline_tests.dagster.running import open_platform
 from torn_pipeline_tests.dagster.test_looking import look, sent, ticked
 from torn_pipeline_tests.dagster.test_runs import FIRST, SECOND, checks, failed_steps, records
+from torn_pipeline_tests.emulator import PROJECT, bigquery, emulator
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
 
     from torn_pipeline_tests.dagster.running import Platform
 
@@ -321,3 +324,28 @@ def test_a_level_is_reckoned_from_the_ledger_and_told_where_it_is_missed(platfor
     assert check.description == f"{MEMBERS} for default was fresh {row['fresh']} of the time, and 99.9 % are wanted"
     (missed,) = records(check, "missed")
     assert missed["minutes_left"] == pytest.approx(43.2 - 240, abs=0.1)
+
+
+def test_on_bigquery_rules_kpis_and_levels_are_asked_and_answered(tmp_path: Path) -> None:
+    with bigquery() as warehouse:
+        url = f"bigquery://{PROJECT}/{warehouse.place.dataset}?location=EU"
+        with open_platform(tmp_path, warehouse=url, bigquery_emulator=emulator()) as platform:
+            recent = "SELECT COUNT(*) FROM faction_members WHERE last_action_timestamp > CURRENT_TIMESTAMP - INTERVAL 30 DAY"
+            wrong = {**IDLE, "name": "wrong", "sql": "SELECT id FROM faction_member"}
+            wish(platform, rules=[IDLE, wrong], kpis=[SHARE, {**SHARE, "name": "recent", "sql": recent, "at_most": 1000}])
+            lazy = idle(platform, 1, 2, 3)
+
+            result = platform.run(MEMBERS)
+            found = run_kpis(platform)
+            rows, check = run_levels(platform)
+
+            assert records(said(result, IDLE["name"]), "offending_rows")[0]["id"] in {one["id"] for one in lazy}
+            assert said(result, IDLE["name"]).description == "3 rows break the rule all_in_crimes, and none may"
+            assert "there is no table faction_member" in (said(result, "wrong").description or "")
+            assert found.success, failed_steps(found)
+            kept = {one.subject: one.value for one in platform.pipeline.warehouse.measurements("kpi")}
+            assert (set(kept), kept["idle_share"]) == ({"idle_share", "recent"}, 25.0)
+            assert {row["fresh"] for row in rows if (row["endpoint"], row["account"]) == (MEMBERS, "default")} == {"100 %"}
+            assert check.passed
+            (level,) = platform.pipeline.warehouse.measurements("service_level")
+            assert (level.subject, level.value) == (MEMBERS, 1.0)

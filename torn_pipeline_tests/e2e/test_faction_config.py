@@ -16,6 +16,7 @@ from torn_pipeline.automation.in_process import run_endpoint
 from torn_pipeline.definitions import build_defs
 from torn_pipeline.settings import Settings
 from torn_pipeline.simulator import Simulator, Size, World
+from torn_pipeline.simulator.fights import SUCCESSES
 from torn_pipeline_tests.ledger import know_keys
 
 if TYPE_CHECKING:
@@ -35,11 +36,16 @@ Row = dict[str, Any]
 
 @dataclass(kw_only=True)
 class Materialized:
-    """What became of every endpoint of the config, one after the other, and the world that they were asked of."""
+    """What became of every endpoint of the config, one after the other, and the world that they were asked of.
+
+    ``kpis`` are the values that were found then, at ``measured``.
+    """
 
     world: World
     pipeline: steps.Pipeline
     outcomes: Mapping[str, RunOutcome]
+    kpis: Mapping[str, Any]
+    measured: float
 
     def rows(self, table: str) -> pl.DataFrame:
         return self.pipeline.warehouse.read(table)
@@ -92,7 +98,10 @@ def materialized(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Materiali
         outcomes = {
             endpoint.name: run_endpoint(defs, instance, pipeline.plan(endpoint.name), "default") for endpoint in pipeline.config.endpoints
         }
-        yield Materialized(world=world, pipeline=pipeline, outcomes=outcomes)
+        measured = time.time()
+        found = defs.resolve_job_def("kpis").execute_in_process(instance=instance).get_asset_materialization_events()
+        kpis = {event.asset_key.path[-1]: event.materialization.metadata["value"].value for event in found if event.asset_key}
+        yield Materialized(world=world, pipeline=pipeline, outcomes=outcomes, kpis=kpis, measured=measured)
 
 
 def test_every_endpoint_ends_well(materialized: Materialized) -> None:
@@ -152,6 +161,22 @@ def test_reports_on_chains_and_ranked_wars_are_the_worlds(materialized: Material
     assert wars
     scores = materialized.sums("faction_rankedwarreport_factions", ("rankedwarreport_id", "faction_id"), "score")
     assert scores == {(war["id"], side["id"]): side["score"] for war in wars for side in war["factions"]}
+
+
+def test_the_kpis_are_what_plain_python_makes_of_the_world(materialized: Materialized) -> None:
+    def share(of_all: list[Row], field: str, good: set[str]) -> float:
+        return 100 * sum(row[field] in good for row in of_all) / len(of_all)
+
+    truth, now = materialized.truth, materialized.measured
+    done = [row for row in truth["faction_crimes"] if row["status"] in {"Successful", "Failure"} and row["executed_at"] > now - 30 * DAY]
+    own = [row for row in truth["faction_attacks"] if ((row["attacker"] or {}).get("faction") or {}).get("id") == FACTION]
+    fought = [row for row in own if row["ended"] > now - 7 * DAY]
+    assert 0 < len(fought) < len(own)
+    assert materialized.kpis == {
+        "crimes_success": pytest.approx(share(done, "status", {"Successful"})),
+        "members_in_no_crime": sum(not member["is_in_oc"] for member in truth["faction_members"]),
+        "attacks_won": pytest.approx(share(fought, "result", set(SUCCESSES))),
+    }
 
 
 def test_revives_are_the_worlds(materialized: Materialized) -> None:
