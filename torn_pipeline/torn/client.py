@@ -64,9 +64,9 @@ _DEFAULT_PORTS = {"http": 80, "https": 443}
 class Answer:
     """One answer of the API that is a JSON object.
 
-    ``url`` is what was asked, without any key and without the comment that says who asks; ``content`` the bytes as received, with the content encoding
-    (gzip) undone; ``body`` the same decoded. ``began`` and ``received_at`` (UTC) enclose the call that succeeded, ``call_id`` is
-    that call's in the log.
+    ``url`` is what was asked, without any key and without the comment that says who asks; ``content`` the bytes as received, with
+    the content encoding (gzip) undone; ``body`` the same decoded. ``began`` and ``received_at`` (UTC) enclose the call that
+    succeeded, ``call_id`` is that call's in the log.
     """
 
     url: str
