@@ -51,7 +51,7 @@ def report_asset(specs: Sequence[dg.AssetCheckSpec]) -> dg.AssetsDefinition:
         with told_to_dagster():
             opened = pipeline.open(context.run.tags)
             content = gathered(context.instance, opened, specs, config.run_id, now)
-            run_id = content["run"]["id"] if content["run"] else context.run_id
+            run_id = content["run"]["id"] if content["run"] else context.run.run_id
             file, page = write_report(opened.settings.data_dir, content, run_id, now)
         said = {"page": dg.MetadataValue.path(page.absolute()), "json": dg.MetadataValue.path(file.absolute()), **content["counts"]}
         return dg.MaterializeResult(metadata=said | ({"score": content["score"]["points"]} if content["score"] else {}))

@@ -26,12 +26,17 @@ def advice(description: str, grade: Grade) -> tuple[str, str]:
     answers = {match["answer"]: match["text"] for part in paragraphs for match in _ANSWER.finditer(part)}
     answer = next((answers[name] for name in _LOOKED_FOR.get(grade, ()) if name in answers), "")
     to_do = [answer, *_prose(paragraphs)] if grade in _LOOKED_FOR else []
-    return _flat(first), _flat(" ".join(to_do))
+    return _flat(first), " ".join(_sentence(part) for part in to_do if part)
 
 
 def _prose(paragraphs: list[str]) -> Iterator[str]:
     """What is said of all answers: neither a list nor code, nor what leads to one."""
     yield from (part for part in paragraphs if not part.startswith(("-", "```", "    ")) and not part.endswith(":"))
+
+
+def _sentence(text: str) -> str:
+    flat = _flat(text)
+    return flat[:1].upper() + flat[1:]
 
 
 def _flat(text: str) -> str:

@@ -20,6 +20,7 @@ __all__ = ["report_page"]
 
 _SHOWN = 8  # digits of a run's id, as Dagster's UI shows it
 _CODE = re.compile(r"`([^`]+)`")
+_ACCOUNT = "_account"
 _WRONG = frozenset({Grade.WARNED, Grade.FAILED})
 
 
@@ -58,7 +59,8 @@ def _figures(content: Content) -> Iterator[tuple[str, str, str, str]]:
         yield "Score", str(score["points"]), f"of 100; {score['good']} is good", colour
     else:
         yield "Rows loaded", _number(content["run"]["rows_loaded"]), f"fetches: {content['run']['fetches_loaded']:,}", ""
-    yield "Checks passed", _number(counts["passed"]), f"of {counts['checks']:,}", ""
+    never = f", {counts['never_made']:,} never made" if counts["never_made"] else ""
+    yield "Checks passed", _number(counts["passed"]), f"of {counts['checks']:,}{never}", ""
     wrong = counts["warned"] + counts["failed"]
     colour = "failed" if counts["failed"] else "warned" if wrong else ""
     yield "To look at", _number(wrong), f"{counts['failed']:,} failed, {counts['warned']:,} warned", colour
@@ -99,8 +101,9 @@ def _points(check: Mapping[str, Any], asset: Mapping[str, Any]) -> str:
     return next((f"{line['got']} of {line['points']}" for line in asset["score"]["lines"] if line["what"] == check["check"]), "")
 
 
-def _columns(rows: Sequence[Mapping[str, object]]) -> list[str]:
-    return list(dict.fromkeys(name for row in rows for name in row))
+def _columns(check: Mapping[str, Any]) -> list[str]:
+    """The columns of the rows that a check shows; the account stands above them already, and a phone has little room."""
+    return [name for name in dict.fromkeys(name for row in check["rows"] for name in row) if name != _ACCOUNT or not check["account"]]
 
 
 _OWN_STYLE = """\
@@ -114,25 +117,32 @@ code { padding: .1em .35em; background: var(--code); border-radius: .25rem; font
 .check.warned { border-color: var(--warn); } .check.failed { border-color: var(--bad); }
 .check, .check p, .check td { color: var(--text); } .check .muted, .check th { color: var(--muted); }
 .check p + p, .check .scroll { margin-top: .35rem; }
+.never-made { color: var(--muted); }
 .grade { font-weight: 650; } .warned > p > .grade { color: var(--warn); } .failed > p > .grade { color: var(--bad); }
-.rows td { white-space: normal; min-width: 4rem; max-width: 28rem; overflow-wrap: break-word; }
+.rows td { white-space: normal; max-width: 28rem; overflow-wrap: break-word; } .rows .wide { min-width: 17rem; }
 .wrap { white-space: normal; min-width: 14rem; overflow-wrap: anywhere; }
 .facts { display: grid; grid-template-columns: max-content 1fr; gap: .2rem 1rem; margin: 1.25rem 0; padding: .9rem 1rem; }
 .facts dt { color: var(--muted); } .facts dd { margin: 0; overflow-wrap: anywhere; }
-details { padding: .6rem 1rem; } summary { cursor: pointer; overflow-wrap: anywhere; }
+details { padding: .6rem 1rem; } summary .small { display: inline-block; margin-left: .6rem; }
+summary { cursor: pointer; overflow-wrap: anywhere; }
 details .scroll { margin: .4rem -1rem -.6rem; }
 @media (max-width: 40rem) { body { padding: 1.25rem .75rem 2rem; } .figures { grid-template-columns: 1fr 1fr; gap: .5rem; }
   th, td { padding: .35rem .6rem; } }
 """
 
 _PAGE = """\
-{% macro table(rows, name) %}
-<div class="scroll" tabindex="0" role="region" aria-label="{{ name }}">
+{% macro table(check) %}
+{% set columns = check|columns %}
+<div class="scroll" tabindex="0" role="region" aria-label="Rows of {{ check.check }}">
 <table class="rows small">
-<thead><tr>{% for column in rows|columns %}<th>{{ column }}</th>{% endfor %}</tr></thead>
+<thead><tr>{% for column in columns %}<th>{{ column }}</th>{% endfor %}</tr></thead>
 <tbody>
-{% for row in rows %}
-<tr>{% for column in rows|columns %}<td>{{ row.get(column, "") }}</td>{% endfor %}</tr>
+{% for row in check.rows %}
+<tr>
+{% for column in columns %}
+<td{% if row.get(column, "")|string|length > 30 %} class="wide"{% endif %}>{{ row.get(column, "") }}</td>
+{% endfor %}
+</tr>
 {% endfor %}
 </tbody>
 </table>
@@ -183,7 +193,7 @@ _PAGE = """\
 <p><span class="grade">{{ check.check }} {{ check.grade }}</span> <span class="muted small">{{ made(check) }}</span></p>
 <p>{{ check.says }}</p>
 {% if check.rows %}
-{{ table(check.rows, "Rows") }}
+{{ table(check) }}
 {% endif %}
 <p class="muted small">{{ check.asks|code }} {{ check.to_do|code }}</p>
 </div>
@@ -225,13 +235,13 @@ _PAGE = """\
 <h2>What it loaded</h2>
 <div class="card scroll" tabindex="0" role="region" aria-label="Fetches">
 <table>
-<thead><tr><th>fetched</th><th>endpoint</th><th>account</th><th class="number">calls</th><th>rows</th><th>fetch</th></tr></thead>
+<thead><tr><th>fetched</th><th>endpoint</th><th>account</th><th class="number">calls</th><th>rows</th></tr></thead>
 <tbody>
 {% for fetch in run.fetches %}
-<tr><td>{{ fetch.fetched_at|moment }}</td><td>{{ fetch.endpoint }}</td><td>{{ fetch.account }}</td>
+<tr><td>{{ fetch.fetched_at|moment }}<br><span class="muted small">{{ fetch.fetch_id }}</span></td>
+<td>{{ fetch.endpoint }}</td><td>{{ fetch.account }}</td>
 <td class="number">{{ fetch.calls|number }}</td>
-<td>{% for name, rows in fetch.rows.items() %}{{ rows|number }} {{ name }}{% if not loop.last %}<br>{% endif %}{% endfor %}</td>
-<td class="small">{{ fetch.fetch_id }}</td></tr>
+<td>{% for name, rows in fetch.rows.items() %}{{ rows|number }} {{ name }}{% if not loop.last %}<br>{% endif %}{% endfor %}</td></tr>
 {% endfor %}
 </tbody>
 </table>
@@ -253,20 +263,19 @@ _PAGE = """\
 <h2>{% if run %}All checks of the run{% else %}All tables{% endif %}</h2>
 {% for asset in report.assets %}
 <details class="card"><summary>{{ asset.asset }}
-<span class="small">
-{% if asset.score %}<span class="muted">score</span> {{ asset.score.points }}{% endif %}
-{% for grade, count in asset.checks|grades %}
-<span class="{{ grade if grade != "never made" else "muted" }}">{{ count }} {{ grade }}</span>{% if not loop.last %},{% endif %}
-{% endfor %}
-</span></summary>
+{% if asset.score %} <span class="muted small">score {{ asset.score.points }}</span>{% endif %}
+{% for grade, count in asset.checks|grades %} <span class="small {{ grade|replace(" ", "-") }}">{{ count }} {{ grade }}</span>{% endfor %}
+</summary>
 <div class="scroll" tabindex="0" role="region" aria-label="Checks of {{ asset.asset }}">
 <table class="small">
-<thead><tr><th>check</th><th>grade</th>{% if asset.score %}<th>points</th>{% endif %}<th>made</th><th>run</th><th>account</th></tr></thead>
+<thead><tr><th>check</th><th>grade</th>{% if asset.score %}<th>points</th>{% endif %}
+<th>made</th>{% if not run %}<th>run</th>{% endif %}<th>account</th></tr></thead>
 <tbody>
 {% for check in asset.checks %}
-<tr><td>{{ check.check }}</td><td class="{{ check.grade if check.grade != "never made" else "muted" }}">{{ check.grade }}</td>
+<tr><td>{{ check.check }}</td><td class="{{ check.grade|replace(" ", "-") }}">{{ check.grade }}</td>
 {% if asset.score %}<td>{{ check|points(asset) }}</td>{% endif %}
-<td>{{ check.made_at|moment }}</td><td title="{{ check.run_id }}">{{ check.run_id[:shown] }}</td><td>{{ check.account }}</td></tr>
+<td>{{ check.made_at|moment }}</td>
+{% if not run %}<td title="{{ check.run_id }}">{{ check.run_id[:shown] }}</td>{% endif %}<td>{{ check.account }}</td></tr>
 {% endfor %}
 </tbody>
 </table>
