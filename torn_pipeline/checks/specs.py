@@ -110,14 +110,16 @@ _ABOUT_RULE = """\
 {description}
 
 - **Passed**: the query below, asked after the last load, found {most} rows or fewer.
-- **{worst}**: it found more. Look at the rows that are shown, and do what the rule is there for. If they are right and the rule is \
-not, change it in the section `rules` of the config.
-- **Warning** that the rule could not be asked: the warehouse says why. Mend the query; `torn-pipeline check --queries` tries it.
+{bad}
 
 ```sql
 {sql}
 ```
 """
+_TOO_MANY = (
+    "it found more. Look at the rows that are shown; if they are right and the rule is not, change it in the section `rules` of the config"
+)
+_REFUSED = "the warehouse did not take the query, and says why. Mend it in the config; `torn-pipeline check --queries` tries it"
 _VOLUME_OF_FETCH = "It is the rows of the fetch"
 _VOLUME_OF_DAY = "It is the rows of the newest day to which nothing can be added; more than usual is no news"
 
@@ -179,5 +181,10 @@ def _about(name: str, plan: EndpointPlan, table: Table) -> str:
 
 def _about_rule(rule: BusinessRule) -> str:
     description = rule.description or f"A rule of the config: what the query below finds in {rule.table} must not be there."
-    worst = "Error" if rule.severity == "error" else "Warning"
-    return _ABOUT_RULE.format(description=description, most=rule.most, worst=worst, sql=rule.sql)
+    bad = (
+        f"- **Error**: {_TOO_MANY}.\n- **Warning**: {_REFUSED}."
+        if rule.severity == "error"
+        else f"- **Warning**: {_TOO_MANY}. Or {_REFUSED}."
+    )
+    sql = "\n".join(filter(str.strip, rule.sql.splitlines()))  # one block, as Markdown has it
+    return _ABOUT_RULE.format(description=description, most=rule.most, bad=bad, sql=sql)

@@ -15,7 +15,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from torn_pipeline.cli.session import Session
+    from torn_pipeline.quality.service_level import ServiceLevel
     from torn_pipeline.steps import Pipeline
+    from torn_pipeline.steps.service_levels import Level
     from torn_pipeline.steps.statistics import RunSeen, Statistics
 
 __all__ = ["stats"]
@@ -34,21 +36,27 @@ _FAILED = ("endpoint", "account", "failed last", "why")
 def stats(session: Session, *, hours: int, form: str) -> int:
     """Show what runs and fetches of the last hours came to, by endpoint and account, and why the last failure was one.
 
-    Runs count from when they were submitted, fetches from when they began. Seconds are those of runs that succeeded or failed.
+    Runs count from when they were submitted, fetches from when they began. Seconds are those of runs that succeeded or failed. How much
+    of the time a table was fresh is of the last 30 days, whatever the hours.
     """
     from torn_pipeline.steps import open_pipeline
+    from torn_pipeline.steps.service_levels import service_levels
     from torn_pipeline.steps.statistics import fetches_since, statistics_of
 
     pipeline, until = open_pipeline(session.settings()), datetime.now(UTC)
     since = until - timedelta(hours=hours)
     runs, queued, running = _runs(session, pipeline, since)
     total, each = statistics_of(runs, fetches_since(pipeline, since), hours)
+    levels = [_level(level, level.found) for level in service_levels(pipeline, until) if level.found]
     if form == "json":
         totals = {"since": since, "until": until, "queued_now": queued, "running_now": running, "total": asdict(total)}
-        answer = totals | {"endpoints": [asdict(one) for one in each]}
+        answer = totals | {"endpoints": [asdict(one) for one in each], "service_levels": levels}
         session.say(json.dumps(answer, indent=1, ensure_ascii=False, default=_moment))
         return 0
     _tell(session, total, each)
+    if levels:
+        session.table(list(levels[0]), [list(level.values()) for level in levels])
+        session.say()
     session.say(f"{_moment(since)} to {_moment(until)}; runs queued now: {queued}, at work: {running}")
     return 0
 
@@ -88,6 +96,21 @@ def _fetch_cells(one: Statistics) -> tuple[float | None, ...]:
     fetches = one.fetches
     counts = (fetches.fetches, fetches.incomplete, fetches.calls, fetches.rows, fetches.loaded_bytes)
     return *counts, *map(_rounded, (fetches.rows_a_second, fetches.median_seconds_to_load))
+
+
+def _level(level: Level, found: ServiceLevel) -> dict[str, str | float]:
+    """A service level by the names that its asset has too; shares are from 0 to 1."""
+    minute = timedelta(minutes=1)
+    return {
+        "endpoint": level.endpoint,
+        "account": level.account,
+        "fresh": round(found.share, 5),
+        "objective": level.objective,
+        "days": round(found.looked_at / timedelta(days=1), 1),
+        "minutes_stale": round(found.stale / minute, 1),
+        "minutes_left": round(found.left(level.objective) / minute, 1),
+        "worst_gap_minutes": round(found.worst / minute, 1),
+    }
 
 
 def _rounded(value: float | None) -> float | None:

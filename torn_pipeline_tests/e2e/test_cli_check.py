@@ -52,7 +52,7 @@ def test_rules_and_kpis_are_asked_only_when_that_is_asked_for_and_wrong_queries_
     rewrite(console, rules=RULES, kpis=KPIS)
     result = console("check")
     assert (result.status, result.err) == (0, "")
-    assert "rules and KPIs: ok, 2 rules and 2 KPIs; what they ask is not asked here" in result.out
+    assert "rules and KPIs: ok, 2 rules and 2 KPIs; `torn-pipeline check --queries` alone asks what they ask\n" in result.out
     assert "at most 1,000" not in result.out
 
     result = console("check", "--queries")

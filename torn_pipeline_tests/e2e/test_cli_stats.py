@@ -72,7 +72,12 @@ def test_a_success_a_failure_a_retry_and_a_run_that_waits(console: Console) -> N
     assert (other["runs"]["success_rate"], other["runs"]["queued"], other["last_error"]) == (1, 1, "")
     assert (answer["queued_now"], answer["running_now"], answer["total"]["runs"]["submitted"]) == (1, 0, 6)
 
+    levels = {(one["endpoint"], one["account"]): one for one in answer["service_levels"]}
+    assert set(levels) == set(pairs)
+    assert (levels[MEMBERS, "default"]["fresh"], levels[MEMBERS, "default"]["minutes_stale"]) == (1, 0)
+
     shown = console("stats", "--hours", "1")
+    assert [MEMBERS, "default", "1.0", "0.99"] in [line.split()[:4] for line in shown.out.splitlines()]
     assert next(line.split()[2:8] for line in shown.out.splitlines() if line.startswith(f"{MEMBERS}  default")) == list("321000")
     assert f"{MEMBERS}  default  {tried['last_failed']}  {tried['last_error']}" in shown.out
     assert shown.out.splitlines()[-1].endswith("; runs queued now: 1, at work: 0")
