@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 __all__ = [
     "ALERT_VARIABLE",
     "DEFAULT_API_URL",
+    "LOG_FORMATS",
     "LOG_LEVELS",
     "LOOPBACK_HOSTS",
     "LogDefaults",

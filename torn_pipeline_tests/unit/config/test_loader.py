@@ -97,7 +97,7 @@ endpoints:
         f"pipeline.yaml:3: accounts.Default.name: is 'Default': use {field}",
         "pipeline.yaml:5: accounts.a.api_key: holds a secret: take it out, secrets belong in the environment as TORN_API_KEY_<NAME>",
         "pipeline.yaml:6: accounts.a.name: is used twice in `accounts`: give each entry a name of its own",
-        "pipeline.yaml:7: bogus: is not a known field: use one of defaults, accounts, endpoints, retention, weights, rules, kpis",
+        "pipeline.yaml:7: bogus: is not a known field: use one of defaults, accounts, endpoints, retention, weights, logging, rules, kpis",
         "pipeline.yaml:9: endpoints.crimes.frequency: is missing: add it",
         (
             "pipeline.yaml:14: endpoints.monthly.frequency: P1M is not a fixed length of time, as years and months differ: "
