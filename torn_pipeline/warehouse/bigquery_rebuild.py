@@ -20,9 +20,10 @@ from torn_pipeline.warehouse.bigquery_load import Writing, writing
 from torn_pipeline.warehouse.bigquery_service import Stale
 from torn_pipeline.warehouse.bigquery_settle import Script, Staged
 from torn_pipeline.warehouse.bigquery_sql import Values, identifier, key_of
-from torn_pipeline.warehouse.bigquery_tables import SQL_TYPES, LiveTable, clauses, layout, partitions, shape
+from torn_pipeline.warehouse.bigquery_tables import SQL_TYPES, LiveTable, clauses, shape
 from torn_pipeline.warehouse.duckdb import DuckDBWarehouse
 from torn_pipeline.warehouse.duckdb_sql import identifier as quoted
+from torn_pipeline.warehouse.layouts import layout, partitions
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 
     from torn_pipeline.tables.table import Table
     from torn_pipeline.warehouse.bigquery_service import Service
+    from torn_pipeline.warehouse.layouts import Layout
     from torn_pipeline.warehouse.protocol import Load, Receipt
 
 __all__ = ["rebuild"]
@@ -41,7 +43,8 @@ _META_TABLES = ("fetches", "loads", "quarantine")
 def rebuild(service: Service, loads: Iterable[Load], endpoints: Mapping[str, Sequence[Table]], run_id: str) -> list[Receipt]:
     """Empty the tables of the endpoints and write the loads into them; readers see the old tables until all is written.
 
-    A table with a column of another type now is replaced in a statement of its own just before the transaction.
+    A table with a column of another type now, or laid out in another way, is replaced in a statement of its own just before the
+    transaction; where other endpoints have rows in it, it stays laid out as it is.
 
     Raises:
         WarehouseError: when a load cannot be written as it must; the tables are as they were.
@@ -111,10 +114,10 @@ class _Rebuild:
         self._work.upload(live)
         self._staged = self._work.staged()
         shared = self._shared()
-        moved = [one for one in live.values() if one.misfits]
-        for one in moved:
-            if one.table.name in shared:
+        for one in live.values():
+            if one.misfits and one.table.name in shared:
                 raise WarehouseError(one.misfits[0])
+        moved = [one for one in live.values() if one.misfits or self._is_laid_out_poorly(one, shared)]
         if moved:
             self._service.run(";\n".join(self._replaced(one) for one in moved), None, self._work.lane(), f"{self._work.call[:16]}-replace")
             raise Stale
@@ -125,6 +128,13 @@ class _Rebuild:
         self._fill_ledger()
         self._service.run(self._script.text(), self._script.values, self._work.lane(), self._work.call)
 
+    def _is_laid_out_poorly(self, live: LiveTable, shared: set[str]) -> bool:
+        """Whether a table has another layout than it should, and no rows of other endpoints, which would have to move with it."""
+        return live.there is not None and live.table.name not in shared and not live.layout.covers(self._wanted(live))
+
+    def _wanted(self, live: LiveTable) -> Layout:
+        return layout(live.table, partitions(list(self._tables.values()))[live.table.name])
+
     def _shared(self) -> set[str]:
         """The tables that other endpoints were loaded into too."""
         values = Values()
@@ -134,7 +144,7 @@ class _Rebuild:
         return {row["table_name"] for row in self._service.rows(sql, values)}
 
     def _replaced(self, live: LiveTable) -> str:
-        """A statement that makes a table anew, of the contract's types, with the rows that are staged."""
+        """A statement that makes a table anew, of the contract's types and layout, with the rows that are staged."""
         table, staged = live.table, self._staged.get(live.table.name)
         name, places = self._place.table(table.name), staged.places if staged else {}
         columns = {column.name: column.type for column in table.columns}
@@ -142,10 +152,10 @@ class _Rebuild:
         selected = ", ".join(
             f"{places.get(column, f'CAST(NULL AS {SQL_TYPES[kind]})')} AS {identifier(column)}" for column, kind in columns.items()
         )
-        partition, cluster = layout(table, partitions(list(self._tables.values()))[table.name])
+        wanted = self._wanted(live)
         source = f"FROM {staged.name}" if staged else "FROM (SELECT 1) WHERE FALSE"
-        dropped = "" if (partition, cluster) == live.layout else f"DROP TABLE {name};\n"
-        return f"{dropped}CREATE OR REPLACE TABLE {name} {clauses(partition, cluster)} AS SELECT {selected} {source}"
+        dropped = "" if wanted == live.layout else f"DROP TABLE {name};\n"
+        return f"{dropped}CREATE OR REPLACE TABLE {name} {clauses(*wanted)} AS SELECT {selected} {source}"
 
     def _refill(self, live: LiveTable, *, among_others: bool) -> None:
         table = live.table

@@ -20,7 +20,8 @@ from torn_pipeline.tables.table import MISSING_SINCE, ColumnType, StorageMode
 from torn_pipeline.warehouse import bigquery_meta as meta
 from torn_pipeline.warehouse.bigquery_sql import Values, identifier, key_from, key_of, key_of_texts, within
 from torn_pipeline.warehouse.bigquery_staging import LOAD
-from torn_pipeline.warehouse.bigquery_tables import SQL_TYPES, LiveTable, partitions
+from torn_pipeline.warehouse.bigquery_tables import SQL_TYPES, LiveTable
+from torn_pipeline.warehouse.layouts import partitions
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

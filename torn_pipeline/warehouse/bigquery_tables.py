@@ -15,9 +15,10 @@ from google.cloud.bigquery import SchemaField, TimePartitioning
 from google.cloud.bigquery import Table as BigQueryTable
 
 from torn_pipeline.errors import WarehouseError
-from torn_pipeline.tables.table import VALID_TO, ColumnType, Role
+from torn_pipeline.tables.table import ColumnType
 from torn_pipeline.warehouse.bigquery_sql import all_days, identifier, logical, physical
 from torn_pipeline.warehouse.changes import LiveColumn, Shape, description_of
+from torn_pipeline.warehouse.layouts import Layout, layout, partitions
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -32,10 +33,8 @@ __all__ = [
     "describe",
     "every",
     "field_of",
-    "layout",
     "live_table",
     "look",
-    "partitions",
     "shape",
     "shapes",
     "text_of",
@@ -59,12 +58,6 @@ _FIELD_TYPES = {
     ColumnType.TIMESTAMP: "TIMESTAMP",
 }
 _COLUMN_TYPES = {name: kind for kind, name in [*_FIELD_TYPES.items(), *SQL_TYPES.items()]}
-Layout = tuple[str | None, list[str]]
-"""The column a table is partitioned by, if any, and those it is clustered by."""
-
-_BEGINNINGS = ("created_at", "started_at", "started", "start", "timestamp", "signed_up")
-"""When the thing that a root's row is about began: a moment that later fetches do not change."""
-_CLUSTERED = 4  # columns a table can be clustered by
 _DESCRIPTION = 1024  # characters a column's description may have
 
 
@@ -94,8 +87,7 @@ class LiveTable:
     @property
     def partition(self) -> str | None:
         """The column it is partitioned by, day by day."""
-        spec = self.there.time_partitioning if self.there else None
-        return logical(spec.field) if spec and spec.field else None
+        return self.layout.partition
 
     def whole(self, name: str) -> str:
         """What a statement reads all days of the table from; ``name`` is its full name."""
@@ -108,8 +100,7 @@ class LiveTable:
     @property
     def layout(self) -> Layout:
         """What it is partitioned and clustered by."""
-        clustered = self.there.clustering_fields if self.there else None
-        return self.partition, [logical(name) for name in clustered or ()]
+        return _layout(self.there) if self.there else Layout(None, [])
 
     def make_room(self, name: str, incoming: ColumnType) -> None:
         """Add a column, or widen it when its values came in another type before.
@@ -189,7 +180,7 @@ def shapes(service: Service, names: Iterable[str]) -> dict[str, Shape]:
                 )
                 for one in there.schema
             }
-            found[name] = Shape(columns=columns, description=there.description or "")
+            found[name] = Shape(columns=columns, description=there.description or "", layout=_layout(there))
     return found
 
 
@@ -231,23 +222,6 @@ def every(service: Service, name: str, row: str) -> str:
     return f" AND {all_days(days, row)}" if days else ""
 
 
-def partitions(tables: Sequence[Table]) -> dict[str, str | None]:
-    """The column that each table of a group is partitioned by.
-
-    Rows that are only added are partitioned by when they were fetched; rows that are replaced by when the thing
-    they are about began, if the API says, so that a merge touches few days: a child has it from its root; versions in
-    a history by when they ended, so that those that hold stand together. Others are not partitioned.
-    """
-    known = {table.name: table for table in tables}
-    return {table.name: _time(table, known) for table in tables}
-
-
-def layout(table: Table, time: str | None) -> Layout:
-    """What a table is partitioned and clustered by, of which ``time`` is the partition: its key's first columns."""
-    clustered = [name for name in table.key if name != time and table.column(name).type is not ColumnType.FLOAT]
-    return time, clustered[:_CLUSTERED]
-
-
 def clauses(partition: str | None, clustered: Sequence[str]) -> str:
     """The same, as a statement says it that makes a table."""
     by_day = f"PARTITION BY TIMESTAMP_TRUNC({identifier(partition)}, DAY) " if partition else ""
@@ -272,23 +246,16 @@ def field_of(name: str, kind: ColumnType, description: str = "") -> SchemaField:
     return SchemaField.from_api_repr(given | ({"description": description[:_DESCRIPTION]} if description else {}))
 
 
+def _layout(there: BigQueryTable) -> Layout:
+    spec = there.time_partitioning
+    partition = logical(spec.field) if spec and spec.field else None
+    return Layout(partition, [logical(name) for name in there.clustering_fields or ()])
+
+
 def _required(there: BigQueryTable | None) -> str | None:
     """The column that whoever reads the table must name days of."""
     spec = there.time_partitioning if there and there.require_partition_filter else None
     return logical(spec.field) if spec and spec.field else None
-
-
-def _time(table: Table, known: Mapping[str, Table]) -> str | None:
-    if any(column.role is Role.VALIDITY for column in table.columns):
-        return VALID_TO
-    if "_fetched_at" in table.key:
-        return "_fetched_at"
-    if table.parent is None:
-        own = {column.name for column in table.columns if column.role is Role.OWN and column.type is ColumnType.TIMESTAMP}
-        return next((name for name in _BEGINNINGS if name in own), None)
-    parent = known.get(table.parent)
-    above = _time(parent, known) if parent else None
-    return next((column.name for column in table.columns if column.role is Role.PARENT and column.path == (above,)), None)
 
 
 def _create(service: Service, live: LiveTable, time: str | None) -> None:

@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING
 
 from torn_pipeline.errors import WarehouseError
 from torn_pipeline.tables.table import MISSING_SINCE, ColumnType
+from torn_pipeline.warehouse.layouts import layout, partitions
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from torn_pipeline.tables.table import Column, Table
+    from torn_pipeline.warehouse.layouts import Layout
 
 __all__ = [
     "Change",
@@ -42,7 +44,7 @@ _WIDER = {
 
 
 class Kind(StrEnum):
-    """What a change does. Loads make the first two by themselves; the last three happen only when they are allowed, or never."""
+    """What a change does. Loads make the first two by themselves; the last four happen only when they are allowed, or never."""
 
     CREATE = "create"
     ADD = "add"
@@ -52,6 +54,7 @@ class Kind(StrEnum):
     NARROW = "narrow"
     DROP = "drop"
     OTHER = "other"  # a type that the values cannot become: only a rebuild from the landing can
+    LAY_OUT = "lay out"  # rows stand where conditions read more than they must: only a rebuild lays them out anew
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,15 +69,19 @@ class LiveColumn:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shape:
-    """A table as it stands in a warehouse: its columns by name, in order, and its description."""
+    """A table as it stands in a warehouse: its columns by name, in order, its description, and how its rows are laid out.
+
+    ``layout`` is ``None`` where the warehouse sees to that by itself.
+    """
 
     columns: Mapping[str, LiveColumn]
     description: str = ""
+    layout: Layout | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Change:
-    """One change of a table, or of one of its columns. ``before`` and ``after`` are types, or the words of a description."""
+    """One change of a table, or of one of its columns. ``before`` and ``after`` are types, or the words of a description or layout."""
 
     kind: Kind
     table: Table = field(repr=False)
@@ -95,6 +102,7 @@ class Change:
             Kind.RELAX: f"let {self.column} be null",
             Kind.DESCRIBE: f"describe {self.column or 'the table'}",
             Kind.DROP: f"drop {self.column} {self.before}, which the contract does not have",
+            Kind.LAY_OUT: f"lay it out by {self.after}, in place of {self.before}",
             Kind.OTHER: f"make {self.column}, which is {self.before}, {self.after}",
         }
         return words.get(self.kind, f"{self.kind} {self.column} from {self.before} to {self.after}")
@@ -102,15 +110,23 @@ class Change:
 
 def changes_of(tables: Sequence[Table], live: Mapping[str, Shape]) -> list[Change]:
     """What must change for the tables to have the shape of their contracts, table by table."""
-    return [change for table in tables for change in _changes(table, live.get(table.name))]
+    times = partitions(tables)
+    found: list[Change] = []
+    for table in tables:
+        there = live.get(table.name)
+        found += _changes(table, there)
+        is_known = table.parent is None or table.parent in times  # a child is laid out as its parent is
+        if there is not None and there.layout is not None and is_known:
+            found += _layout_changes(table, layout(table, times[table.name]), there.layout)
+    return found
 
 
 def refused(changes: Sequence[Change], allowed: set[Kind]) -> list[Change]:
-    """The changes that are not made unless they are allowed; one to another type never is."""
+    """The changes that are not made unless they are allowed; one to another type or layout never is."""
     return [
         change
         for change in changes
-        if change.kind is Kind.OTHER or (change.kind in {Kind.NARROW, Kind.DROP} and change.kind not in allowed)
+        if change.kind in {Kind.OTHER, Kind.LAY_OUT} or (change.kind in {Kind.NARROW, Kind.DROP} and change.kind not in allowed)
     ]
 
 
@@ -120,10 +136,10 @@ def description_of(column: Column) -> str:
 
 
 def never_made(change: Change) -> WarehouseError:
-    """What is said of a change to another type."""
+    """What is said of a change to another type or layout."""
     message = (
-        f"table {change.table.name}: {change.column} is {change.before} and cannot become {change.after}: "
-        "rebuild it with `torn-pipeline replay`"
+        f"table {change.table.name}: {change.column or 'its layout'} is {change.before} and cannot become {change.after}: "
+        "rebuild it with `torn-pipeline replay ENDPOINT --rebuild`"
     )
     return WarehouseError(message)
 
@@ -183,6 +199,11 @@ def _changes(table: Table, live: Shape | None) -> Iterator[Change]:
     for name, there in live.columns.items():
         if name not in known:
             yield Change(kind=Kind.DROP, table=table, column=name, before=there.type or there.native)
+
+
+def _layout_changes(table: Table, wanted: Layout, there: Layout) -> Iterator[Change]:
+    if not there.covers(wanted):
+        yield Change(kind=Kind.LAY_OUT, table=table, before=str(there), after=str(wanted))
 
 
 def _column_changes(table: Table, column: Column, there: LiveColumn) -> Iterator[Change]:

@@ -14,7 +14,7 @@ from torn_pipeline.warehouse.bigquery import BigQueryWarehouse
 from torn_pipeline.warehouse.bigquery_meta import MIGRATIONS
 from torn_pipeline.warehouse.bigquery_service import Aborted, Service
 from torn_pipeline.warehouse.bigquery_sql import logical, physical
-from torn_pipeline.warehouse.bigquery_tables import layout, partitions
+from torn_pipeline.warehouse.layouts import layout, partitions
 from torn_pipeline_tests.conformance.test_warehouse_measurements import SCORE
 from torn_pipeline_tests.conformance.warehouse_loads import THINGS, contents, fetch, frames, load, table
 from torn_pipeline_tests.emulator import bigquery

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 import pytest
 
+from torn_pipeline.errors import WarehouseError
 from torn_pipeline.tables.table import ColumnType
+from torn_pipeline.warehouse import Kind, changes_of, refused
 from torn_pipeline.warehouse import bigquery_changes as changing
-from torn_pipeline.warehouse import changes_of
 from torn_pipeline.warehouse.bigquery import BigQueryWarehouse
 from torn_pipeline.warehouse.bigquery_service import Service
 from torn_pipeline_tests.conformance.test_warehouse_changes import ROOT, contract, fill, integers, text
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from torn_pipeline.tables.table import Table
+    from torn_pipeline.warehouse import Load
 
 
 @pytest.fixture
@@ -76,7 +78,9 @@ def test_a_table_that_is_written_anew_keeps_its_partitions_clusters_and_descript
 def test_a_column_that_could_not_be_null_can_be(warehouse: BigQueryWarehouse, monkeypatch: pytest.MonkeyPatch) -> None:
     warehouse.prepare(THINGS, "a run")
     name = warehouse.place.table("things")
-    client_of(warehouse).query_and_wait(f"DROP TABLE {name}; CREATE TABLE {name} (_account STRING NOT NULL, id INT64)")
+    client_of(warehouse).query_and_wait(
+        f"DROP TABLE {name}; CREATE TABLE {name} (_account STRING NOT NULL, id INT64) CLUSTER BY _account, id"
+    )
     assert not warehouse.shapes()["things"].columns["_account"].nullable
     apply(warehouse, ROOT, monkeypatch)
     assert changes_of([ROOT], warehouse.shapes(["things"])) == []
@@ -99,3 +103,29 @@ def test_a_load_that_comes_between_is_not_lost(warehouse: BigQueryWarehouse, mon
     apply(warehouse, contract(size=ColumnType.INTEGER), monkeypatch)
     assert seen > 2
     assert warehouse.read("things").sort("id")["size"].to_list() == [1, 2]
+
+
+def test_rows_that_stand_where_conditions_read_too_much_are_told_until_a_rebuild(warehouse: BigQueryWarehouse) -> None:
+    tables = dated()
+
+    def change() -> Load:
+        batch = frames(fetch(1), {1: ("a",)})
+        things = batch["things"].rename({"seen_at": "created_at"})
+        parts = batch["things_parts"].with_columns(pl.lit(None, pl.Datetime("us", "UTC")).alias("created_at"))
+        return load(fetch(1), {}, tables=tables, batches=[{"things": things, "things_parts": parts}])
+
+    warehouse.load(change())
+    names = [table.name for table in tables]
+    assert changes_of(tables, warehouse.shapes(names)) == []
+    name = warehouse.place.table("things")
+    other = warehouse.place.table("other")
+    client_of(warehouse).query_and_wait(f"ALTER TABLE {name} RENAME TO other")
+    client_of(warehouse).query_and_wait(f"CREATE TABLE {name} CLUSTER BY id AS SELECT * FROM {other}")  # noqa: S608 - our own
+    found = [one for one in changes_of(tables, warehouse.shapes(names)) if one.kind is not Kind.DESCRIBE]
+    assert [str(one) for one in found] == ["lay it out by days of created_at and clusters of _account, id, in place of clusters of id"]
+    assert refused(found, set(Kind)) == found
+    with pytest.raises(WarehouseError, match="table things: its layout is clusters of id and cannot become days of created_at"):
+        warehouse.change(found, groups=[tables], keep_backups=3)
+    warehouse.load_all([change()], rebuild={"things": tables})
+    assert changes_of(tables, warehouse.shapes(names)) == []
+    assert warehouse.read("things")["id"].to_list() == [1]

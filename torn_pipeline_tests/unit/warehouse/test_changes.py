@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from torn_pipeline.tables.table import ColumnType
 from torn_pipeline.warehouse.changes import Kind, LiveColumn, Shape, changes_of, description_of, refused
+from torn_pipeline.warehouse.layouts import Layout
 from torn_pipeline_tests.conformance.warehouse_loads import THINGS
 
 ROOT, CHILD = THINGS
@@ -90,3 +91,12 @@ def test_what_is_missing_is_added_in_the_order_of_the_contract(missing: set[str]
     of_root = [change.column for change in changes if change.table is ROOT]
     assert of_root == [column.name for column in ROOT.columns if column.name in missing]
     assert not any(change.rewrites for change in changes)
+
+
+def test_a_layout_is_told_of_tables_that_have_one_and_of_a_child_only_beside_its_parent() -> None:
+    live = {table.name: replace(shape_of(), layout=Layout(None, [])) for table in (ROOT, CHILD)}
+    told = {
+        len(tables): [one.table.name for one in changes_of(tables, live) if one.kind is Kind.LAY_OUT] for tables in ([CHILD], [ROOT, CHILD])
+    }
+    assert told == {1: [], 2: ["things", "things_parts"]}
+    assert found(replace(shape_of(), layout=Layout(None, ["_account", "id"]))) == []

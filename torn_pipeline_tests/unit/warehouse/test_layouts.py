@@ -9,7 +9,7 @@ import pytest
 from torn_pipeline.tables.contracts import CONTRACTS
 from torn_pipeline.tables.naming import tables_of
 from torn_pipeline.tables.table import ColumnType, StorageMode, Table, histories_of
-from torn_pipeline.warehouse.bigquery_tables import layout, partitions
+from torn_pipeline.warehouse.layouts import Layout, layout, partitions
 
 if TYPE_CHECKING:
     from torn_pipeline.tables.contract import Contract
@@ -26,7 +26,7 @@ every_contract = pytest.mark.parametrize("contract", CONTRACTS.values(), ids=CON
 every_mode = pytest.mark.parametrize("mode", StorageMode)
 
 
-def laid_out(contract: Contract, mode: StorageMode) -> dict[Table, tuple[str | None, list[str]]]:
+def laid_out(contract: Contract, mode: StorageMode) -> dict[Table, Layout]:
     tables = tables_of(contract, name="t", mode=mode)
     both = (*tables, *histories_of(tables, mode))
     times = partitions(both)
@@ -57,3 +57,27 @@ def test_the_moment_of_a_history_is_what_the_root_is_partitioned_by(contract: Co
     (partition, _), *_ = laid_out(contract, StorageMode.UPSERT).values()
     covered = moments <= {partition}
     assert covered == (contract.path not in BY_ANOTHER_MOMENT), f"{contract.path}: asked by {moments}, partitioned by {partition}"
+
+
+@pytest.mark.parametrize(
+    ("there", "covered"),
+    [
+        (Layout("created_at", ["_account", "id"]), True),
+        (Layout("created_at", ["_account", "id", "status"]), True),
+        (Layout("created_at", ["id", "_account"]), False),
+        (Layout("created_at", ["_account"]), False),
+        (Layout("executed_at", ["_account", "id"]), False),
+        (Layout(None, ["_account", "id"]), False),
+        (Layout(None, []), False),
+    ],
+)
+def test_a_layout_covers_another_when_it_spares_as_much_to_read(there: Layout, *, covered: bool) -> None:
+    assert there.covers(Layout("created_at", ["_account", "id"])) is covered
+
+
+def test_a_table_that_need_not_be_partitioned_may_be() -> None:
+    assert Layout("seen_at", ["_account"]).covers(Layout(None, ["_account"]))
+    assert [str(Layout("seen_at", ["_account", "id"])), str(Layout(None, []))] == [
+        "days of seen_at and clusters of _account, id",
+        "nothing",
+    ]
