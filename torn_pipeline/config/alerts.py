@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr, field_validator, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, PrivateAttr, field_validator, model_validator
 
 from torn_pipeline.config.channels import Channel, FileChannel
+from torn_pipeline.config.durations import format_duration
 from torn_pipeline.config.loader import read_model
 from torn_pipeline.config.models import Delay, Name, Places, place
 from torn_pipeline.config.rules import duplicate_problems
@@ -73,7 +74,13 @@ def _time_of_day(value: object) -> object:
     return time(int(match["hour"]), int(match["minute"]))
 
 
-TimeOfDay = Annotated[time, BeforeValidator(_time_of_day)]
+def _clock(at: time) -> str:
+    return f"{at:%H:%M}"
+
+
+# Both are written as they are read, so that rules can be kept as JSON.
+TimeOfDay = Annotated[time, BeforeValidator(_time_of_day), PlainSerializer(_clock)]
+Patience = Annotated[Delay, PlainSerializer(format_duration)]
 Names = Annotated[tuple[Name, ...], Field(strict=False)]
 Severities = Annotated[tuple[Annotated[Severity, Field(strict=False)], ...], Field(strict=False)]
 
@@ -126,7 +133,7 @@ class QuietHours(_Model):
 class Escalation(_Model):
     """Who else hears of an incident that nobody acknowledged for ``after``."""
 
-    after: Delay
+    after: Patience
     channels: Names
 
     @field_validator("after")

@@ -80,6 +80,15 @@ def test_the_page_about_alerts_is_right(tmp_path: Path) -> None:
     assert told == {*Rule.model_fields, *Kind}
 
 
+def test_rules_written_as_json_are_read_again_as_they_were() -> None:
+    quiet = {"from": "23:00", "to": 420, "timezone": "Europe/Berlin", "except": ["error"]}
+    rule = {"name": "all", "kinds": ["stale"], "channels": ["file"], "quiet_hours": quiet}
+    long = {"after": "P400DT2H30M", "channels": ["file"]}
+    file = {"name": "file", "kind": "file", "path": "alerts.jsonl"}
+    config = AlertsConfig.model_validate({"channels": [file], "rules": [rule | {"escalate": long}]})
+    assert AlertsConfig.model_validate_json(config.model_dump_json(by_alias=True)) == config
+
+
 def test_every_problem_is_told_at_once_with_its_line(tmp_path: Path) -> None:
     with pytest.raises(ConfigError) as caught:
         load(tmp_path, WRONG)
