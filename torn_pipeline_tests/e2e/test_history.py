@@ -282,11 +282,12 @@ def test_ids_that_landed_are_loaded_and_not_asked_for_again(harness: Harness) ->
     assert report_ids(harness, "faction_chainreport") == harness.truth("faction_chains")
 
 
-def test_an_id_that_the_api_refuses_leaves_the_others_alone(harness: Harness) -> None:
+def test_an_id_that_the_api_refuses_leaves_the_others_alone(harness: Harness, caplog: pytest.LogCaptureFixture) -> None:
     harness.run("faction_chains")
     first, *others = harness.truth("faction_chains")
     harness.simulator.faults.append(ErrorCode(code=6, path=f"/faction/{first}/chainreport"))
     assert not harness.run("faction_chainreport").error
+    assert {record.levelname for record in caplog.records if "chainreport" in record.getMessage()} == {"WARNING"}  # nothing was given up
     assert report_ids(harness, "faction_chainreport") == others
     assert steps.ids_due(harness.pipeline, harness.pipeline.plan("faction_chainreport"), "default") == [first]
 
