@@ -8,6 +8,7 @@ import dagster as dg
 
 from torn_pipeline.assets import HEALTH, KEYS, REPORT, RETENTION, SERVICE_LEVELS, kpi_key, raw_key, table_key
 from torn_pipeline.errors import Transient
+from torn_pipeline.quality.wishes import KPIS
 from torn_pipeline.resources.tags import RETRIED_ONCE
 
 if TYPE_CHECKING:
@@ -31,9 +32,6 @@ _OPS = {
     REPORT: ("Writes the validation report of the platform.", "30 5 * * *"),
 }
 """What the job of each asset about the platform does, and when it is run (UTC)."""
-
-KPIS = "kpis"
-"""The name of the job of all KPIs."""
 
 OPS = tuple(_OPS)
 """The assets that are about the platform itself."""

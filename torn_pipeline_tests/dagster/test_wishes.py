@@ -28,7 +28,11 @@ if TYPE_CHECKING:
 __all__ = ["ticked"]
 
 MEMBERS = "faction_members"
-IDLE = {"name": "all_in_crimes", "table": MEMBERS, "sql": "SELECT id, name FROM faction_members WHERE NOT is_in_oc ORDER BY id; "}
+IDLE: dict[str, Any] = {
+    "name": "all_in_crimes",
+    "table": MEMBERS,
+    "sql": "SELECT id, name FROM faction_members WHERE NOT is_in_oc ORDER BY id; ",
+}
 
 
 def wish(platform: Platform, **sections: object) -> None:
@@ -93,7 +97,12 @@ def test_rules_cost_nothing_where_there_are_none_and_two_queries_at_most(platfor
     wish(platform, rules=[IDLE])
     asked: list[str] = []
     query = DuckDBWarehouse.query
-    monkeypatch.setattr(DuckDBWarehouse, "query", lambda self, sql: asked.append(sql) or query(self, sql))
+
+    def noted(self: DuckDBWarehouse, sql: str) -> Any:  # noqa: ANN401 - as the warehouse's
+        asked.append(sql)
+        return query(self, sql)
+
+    monkeypatch.setattr(DuckDBWarehouse, "query", noted)
 
     idle(platform)
     said(platform.run(MEMBERS), "all_in_crimes")
@@ -123,7 +132,12 @@ def test_a_rule_that_finds_the_warehouse_busy_looks_again_next_time(platform: Pl
 
 
 def test_a_check_says_its_rule_and_a_rule_of_a_history_is_one_too(platform: Platform) -> None:
-    history = {"name": "changes", "table": f"{MEMBERS}_history", "sql": "SELECT * FROM faction_members_history", "most": 100}
+    history: dict[str, Any] = {
+        "name": "changes",
+        "table": f"{MEMBERS}_history",
+        "sql": "SELECT * FROM faction_members_history",
+        "most": 100,
+    }
     platform.reload(**{MEMBERS: {"storage_mode": "snapshot"}})
     wish(platform, rules=[{**IDLE, "description": "Everybody takes part."}, history])
     specs = check_specs([platform.pipeline.plan(MEMBERS)])
@@ -170,6 +184,26 @@ def test_a_table_that_no_endpoint_writes_is_refused_with_its_line(platform: Plat
     assert "kpis.far.table: no endpoint of this config writes a table x; the tables are " in second
 
 
+def test_a_name_that_would_stand_for_two_things_is_refused(platform: Platform) -> None:
+    crimes = {"table": "faction_crimes", "sql": "SELECT 1"}
+    rules = [{**crimes, "name": "slots_rules"}, {**crimes, "name": "slots_few"}, {**crimes, "name": "few", "table": "faction_crimes_slots"}]
+    with pytest.raises(ConfigError) as caught:
+        wish(platform, rules=rules)
+
+    first, second = str(caught.value).split("\n")
+    of_slots = "of the table faction_crimes_slots too: choose another name"
+    assert first.endswith(f": rules.slots_rules.name: faction_crimes_slots_rules is the check rules {of_slots}")
+    assert second.endswith(
+        ": rules.few.name: faction_crimes_slots_few is the check slots_few of the table faction_crimes too: choose another name"
+    )
+
+
+def test_an_endpoint_that_is_named_as_the_job_of_the_kpis_is_refused(platform: Platform) -> None:
+    endpoints = json.loads(platform.settings.config.read_text(encoding="utf-8"))["endpoints"]
+    with pytest.raises(ConfigError, match=r"endpoints.kpis.name: is the name of the job of all KPIs: choose another name"):
+        wish(platform, endpoints=[{**endpoints[0], "name": "kpis"}], kpis=[{**SHARE, "table": "kpis"}])
+
+
 # --- KPIs ----------------------------------------------------------------------------------------------------
 
 SHARE = {"name": "idle_share", "table": MEMBERS, "sql": "SELECT 100.0 * AVG(CASE WHEN is_in_oc THEN 0 ELSE 1 END) FROM faction_members"}
@@ -192,7 +226,10 @@ def test_the_value_of_a_kpi_is_shown_judged_and_kept(platform: Platform) -> None
     result = run_kpis(platform)
 
     assert result.success, failed_steps(result)
-    said = {event.asset_key.to_user_string(): event.materialization.metadata for event in result.get_asset_materialization_events()}
+    said = {
+        event.materialization.asset_key.to_user_string(): event.materialization.metadata
+        for event in result.get_asset_materialization_events()
+    }
     share = said["mart/idle_share"]
     assert (share["value"], share["unit"].value, share["target"].value) == (dg.FloatMetadataValue(25.0), "%", "at most 20 %")
     assert said["mart/nothing"]["value"].value is None
@@ -287,7 +324,8 @@ def test_before_the_first_load_nothing_is_missed(platform: Platform) -> None:
 
 
 def test_a_level_is_reckoned_from_the_ledger_and_told_where_it_is_missed(platform: Platform) -> None:
-    platform.reload(**{MEMBERS: {"frequency": "PT1H", "max_runtime": "PT1H", "service_level": 0.9}, "torn_items": {"enabled": False}})
+    hourly: dict[str, object] = {"frequency": "PT1H", "max_runtime": "PT1H", "service_level": 0.9}
+    platform.reload(faction_members=hourly, torn_items={"enabled": False})
     for name in (MEMBERS, "faction_crimes"):
         assert platform.run(name).success
     # As if the same had come every hour for the last 40 days, and not at all for six hours on the day before yesterday.
@@ -317,7 +355,7 @@ def test_a_level_is_reckoned_from_the_ledger_and_told_where_it_is_missed(platfor
     assert kept[MEMBERS, "default"].value == pytest.approx(1 - 4 / 720)
     assert (kept[MEMBERS, "default"].unit, kept[MEMBERS, "default"].met) == ("share", True)
 
-    platform.reload(**{MEMBERS: {"frequency": "PT1H", "max_runtime": "PT1H", "service_level": 0.999}})
+    platform.reload(faction_members=hourly | {"service_level": 0.999})
     _, check = run_levels(platform)
 
     assert (check.passed, check.severity) == (False, dg.AssetCheckSeverity.WARN)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -87,7 +87,7 @@ defaults: {service_level: 99}
         ({"at_least": 75.5, "at_most": 80}, "at least 75.5 % and at most 80 %", [False, True, False]),
     ],
 )
-def test_a_target_is_met_within_its_bounds(bounds: dict[str, float], target: str, met: list[bool | None]) -> None:
+def test_a_target_is_met_within_its_bounds(bounds: dict[str, Any], target: str, met: list[bool | None]) -> None:
     kpi = Kpi(name="share", table="faction_members", sql="SELECT 1", unit="%", **bounds)
 
     assert kpi.target == target
