@@ -14,27 +14,41 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSeriali
 
 from torn_pipeline.config.channels import Channel, FileChannel
 from torn_pipeline.config.durations import format_duration
-from torn_pipeline.config.loader import read_model
+from torn_pipeline.config.loader import KEY_FIELDS, read_model
 from torn_pipeline.config.models import Delay, Name, Places, place
 from torn_pipeline.config.rules import duplicate_problems
 from torn_pipeline.config.sources import read_source
-from torn_pipeline.settings import ALERT_VARIABLE
+from torn_pipeline.settings import ALERT_VARIABLE, Settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from typing import Self
 
+    from torn_pipeline.config.loader import SecretPlace
     from torn_pipeline.config.models import Parts
     from torn_pipeline.config.rules import Problem
-    from torn_pipeline.settings import Settings
 
-__all__ = ["ALERTS_FILE", "AlertsConfig", "Escalation", "Kind", "QuietHours", "Rule", "Severity", "alerts_file", "load_alerts"]
+__all__ = [
+    "ALERTS_FILE",
+    "AlertsConfig",
+    "Escalation",
+    "Kind",
+    "QuietHours",
+    "Rule",
+    "Severity",
+    "alerts_file",
+    "default_alerts",
+    "load_alerts",
+]
 
 ALERTS_FILE = "alerts.yaml"
 _FILE = FileChannel(name="file", path=Path("alerts.jsonl"))
 _EXAMPLE = "channels: [{name: file, kind: file, path: alerts.jsonl}]"
 _CLOCK = re.compile(r"(?P<hour>[01]?\d|2[0-3]):(?P<minute>[0-5]\d)", re.ASCII)
 _MINUTES_A_DAY = 24 * 60
+_BY_ADDRESS = {"discord", "slack", "webhook"}
+_ADDRESSES = frozenset({"url", "webhook", "webhook_url"})
+_ROUTING = frozenset({"routing_key", "integration_key"})
 
 
 class Kind(StrEnum):
@@ -205,6 +219,11 @@ def alerts_file(settings: Settings) -> Path:
     return settings.config.parent / ALERTS_FILE
 
 
+def default_alerts() -> AlertsConfig:
+    """What holds where there is no ``alerts.yaml``: everything goes to the file ``alerts.jsonl`` in the data directory."""
+    return AlertsConfig(channels=(_FILE,), rules=(Rule(name="everything", channels=(_FILE.name,)),))
+
+
 def load_alerts(settings: Settings) -> AlertsConfig:
     """Read and check ``alerts.yaml``; where there is none, everything goes to the file ``alerts.jsonl`` in the data directory.
 
@@ -213,9 +232,18 @@ def load_alerts(settings: Settings) -> AlertsConfig:
     """
     file = alerts_file(settings)
     if not file.exists():
-        return AlertsConfig(channels=(_FILE,), rules=(Rule(name="everything", channels=(_FILE.name,)),))
+        return default_alerts()
     source = read_source(file, (), _EXAMPLE)
-    return read_model(source, AlertsConfig, settings, lambda _: _problems(source.data), f"{ALERT_VARIABLE}_<CHANNEL>")
+    return read_model(source, AlertsConfig, settings, lambda _: _problems(source.data), lambda path: _secret_place(source.data, path))
+
+
+def _secret_place(data: object, path: Parts) -> SecretPlace:
+    """Where the secret of the channel at a path belongs, and which of its fields would hold one."""
+    entries = _entries(data, "channels") if path[:1] == ("channels",) else {}
+    entry = next((entries[part] for part in path[1:2] if isinstance(part, int) and part in entries), {})
+    name, kind = entry.get("name"), entry.get("kind")
+    variable = Settings.alert_variable(name) if isinstance(name, str) else f"{ALERT_VARIABLE}_<CHANNEL>"
+    return variable, KEY_FIELDS | _ADDRESSES if kind in _BY_ADDRESS else KEY_FIELDS | _ROUTING
 
 
 def _some(channels: tuple[str, ...]) -> tuple[str, ...]:

@@ -141,7 +141,7 @@ class WebhookChannel(_Channel):
 
 
 class FileChannel(_Channel):
-    """A file that gets a JSON line a message; ``path`` is below the data directory unless it is absolute."""
+    """A file of its own that gets a JSON line a message; ``path`` is below the data directory unless it is absolute."""
 
     kind: Literal["file"] = "file"
     path: Annotated[Path, Field(strict=False)]
@@ -156,6 +156,9 @@ class FileChannel(_Channel):
     def _is_a_file(cls, path: Path) -> Path:
         if not path.name or ".." in path.parts:
             message = "must name a file below the data directory, such as alerts.jsonl, or be an absolute path"
+            raise ValueError(message)
+        if path.suffix != ".jsonl":  # what else there is, such as the warehouse, must not be written into
+            message = f"is {str(path)!r}, which does not end in `.jsonl`: write for example alerts.jsonl"
             raise ValueError(message)
         return path
 

@@ -18,6 +18,8 @@ DURATION = re.compile(
     re.ASCII,
 )
 
+LOOSE = re.compile(r"(?P<number>\d+)\s*(?P<unit>[smhdw])(?:ec|econd|in|inute|our|ay|eek)?s?", re.ASCII | re.IGNORECASE)
+
 
 def parse_period(text: object) -> timedelta:
     """The period that ``text`` says, a positive number of whole minutes such as ``PT15M`` or ``P1DT12H``.
@@ -81,7 +83,7 @@ def crons(period: timedelta, offset: timedelta = timedelta(0)) -> tuple[str, ...
 def _parse(text: object, examples: str) -> timedelta:
     match = DURATION.fullmatch(text) if isinstance(text, str) else None
     if match is None:
-        message = f"is no ISO 8601 duration: write for example {examples}"
+        message = f"is no ISO 8601 duration: {_meant(text) or f'write for example {examples}'}"
         raise ValueError(message)
     if match["years"] or match["months"]:
         message = f"{text} is not a fixed length of time, as years and months differ: write it in weeks, days, hours or minutes"
@@ -97,6 +99,15 @@ def _parse(text: object, examples: str) -> timedelta:
     except (OverflowError, ValueError) as error:
         message = f"is too long a duration: write for example {examples}"
         raise ValueError(message) from error
+
+
+def _meant(text: object) -> str:
+    """The duration that was probably meant, such as by ``1h``; empty where that cannot be told."""
+    match = LOOSE.fullmatch(text.strip()) if isinstance(text, str) else None
+    if match is None:
+        return ""
+    unit = match["unit"].upper()
+    return f"write P{'T' if unit in 'SMH' else ''}{match['number']}{unit}"
 
 
 def _minutes(first: int, every: int) -> str:

@@ -23,12 +23,17 @@ if TYPE_CHECKING:
     from torn_pipeline.config.sources import Source
     from torn_pipeline.settings import Settings
 
-__all__ = ["load_config", "read_model"]
+__all__ = ["KEY_FIELDS", "SecretPlace", "load_config", "read_model"]
 
 _Model = TypeVar("_Model", bound="BaseModel")
 
 KEY_FIELDS = frozenset({"key", "keys", "api_key", "api_keys", "apikey", "apikeys", "password", "secret", "token"})
 LONG_ENOUGH_FOR_A_KEY = 8
+
+SecretPlace = tuple[str, frozenset[str]]
+"""The environment variable that a secret belongs in, and the names of fields that would hold one."""
+
+_KEYS: SecretPlace = ("TORN_API_KEY_<NAME>", KEY_FIELDS)
 
 
 def load_config(settings: Settings, overrides: Sequence[str] = ()) -> PipelineConfig:
@@ -43,11 +48,15 @@ def load_config(settings: Settings, overrides: Sequence[str] = ()) -> PipelineCo
         ConfigError: with every problem, one a line, each with file and line.
     """
     source = read_source(settings.config, overrides)
-    return read_model(source, PipelineConfig, settings, lambda problems: _rules(source.data, problems, settings), "TORN_API_KEY_<NAME>")
+    return read_model(source, PipelineConfig, settings, lambda problems: _rules(source.data, problems, settings), lambda _: _KEYS)
 
 
 def read_model(
-    source: Source, model: type[_Model], settings: Settings, judge: Callable[[Sequence[Problem]], Iterable[Problem]], variable: str
+    source: Source,
+    model: type[_Model],
+    settings: Settings,
+    judge: Callable[[Sequence[Problem]], Iterable[Problem]],
+    belongs: Callable[[Parts], SecretPlace],
 ) -> _Model:
     """A file as its model.
 
@@ -56,14 +65,14 @@ def read_model(
         model: what it must be.
         settings: whose secrets must not stand in it.
         judge: what several fields say together; it is given the problems of the fields by themselves.
-        variable: where a secret belongs instead.
+        belongs: where a secret belongs that stands at a path, and which fields there are made for one.
 
     Raises:
         ConfigError: with every problem, one a line, each with file and line.
     """
     if source.problems:
         raise ConfigError("\n".join(source.problems))
-    secrets = list(_secret_problems(source, settings, variable))
+    secrets = list(_secret_problems(source, settings, belongs))
     config, problems = _validate(source, model)
     problems += judge(problems)
     problems = secrets + [problem for problem in problems if not any(problem[0][: len(path)] == path for path, _ in secrets)]
@@ -132,15 +141,16 @@ def _list(data: dict[str, object], section: str) -> list[object]:
     return items if isinstance(items, list) else []
 
 
-def _secret_problems(source: Source, settings: Settings, variable: str) -> Iterator[Problem]:
+def _secret_problems(source: Source, settings: Settings, belongs: Callable[[Parts], SecretPlace]) -> Iterator[Problem]:
     """Secrets in the file: fields named for one, and values that hold one of the environment's."""
     secrets = [secret for secret in settings.secrets if len(secret) >= LONG_ENOUGH_FOR_A_KEY]
     for path, value in _walk(source.data, ()):
+        variable, fields = belongs(path)
         if isinstance(value, str) and any(secret in value for secret in secrets):
             yield path, f"holds a secret: take it out, secrets belong in the environment as {variable}"
         elif path and any(secret in str(path[-1]) for secret in secrets):
             yield path[:-1], f"has a secret as a field: take it out, secrets belong in the environment as {variable}"
-        elif path and str(path[-1]).lower().replace("-", "_") in KEY_FIELDS:
+        elif path and str(path[-1]).lower().replace("-", "_") in fields:
             yield path, f"secrets are not read from the config: take it out and set {variable} in the environment"
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 from typing import TYPE_CHECKING, get_args
 
 from pydantic import BaseModel
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["sentence_of"]
 
 LONGEST_SHOWN = 40
+WORD = re.compile(r"[\w.:@/*-]{1,40}", re.ASCII)
 TYPES = {
     "bool_type": "must be true or false",
     "dict_type": "must be a mapping of names to values",
@@ -31,7 +33,6 @@ TYPES = {
     "mapping_type": "must be a mapping of names to values",
     "model_type": "must be a mapping of names to values",
     "string_type": "must be text: put it in quotes if it is meant so",
-    "tuple_type": "must be a list",
 }
 
 
@@ -53,6 +54,7 @@ def sentence_of(details: ErrorDetails, model: type[BaseModel] = PipelineConfig) 
         "union_tag_not_found": "lacks `kind`: say of which kind it is",
         "greater_than_equal": f"is {shown}: must be at least {context.get('ge', 0):g}",
         "less_than_equal": f"is {shown}: must be at most {context.get('le', 0):g}",
+        "tuple_type": f"is {shown}: must be a list{_as_list(details['input'])}",
     }.get(kind, f"is {shown}: {TYPES.get(kind, 'is not what belongs here')}")
 
 
@@ -83,6 +85,11 @@ def _models(annotation: object) -> Iterator[type[BaseModel]]:
         yield annotation
     for part in get_args(annotation):
         yield from _models(part)
+
+
+def _as_list(value: object) -> str:
+    """How a single word is written as a list; empty for what is none, or could be a key."""
+    return f", write [{value}]" if isinstance(value, str) and WORD.fullmatch(value) and not KEY.search(value) else ""
 
 
 def _shown(value: object) -> str:

@@ -10,7 +10,7 @@ from filelock import FileLock, Timeout
 
 from torn_pipeline.alerts.channels.texts import content_of
 from torn_pipeline.durable import sync_folder
-from torn_pipeline.errors import ChannelRefused, ChannelUnavailable
+from torn_pipeline.errors import ChannelRefused, ChannelUnavailable, ConfigError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,6 +23,8 @@ __all__ = ["File"]
 
 _LOOKED_BACK = 1 << 20  # bytes
 _LOCK_SECONDS = 10.0
+_TAKEN = frozenset({"backups", "dagster", "demo", "landing", "logs", "reports", "tmp"})
+"""The folders of the data directory that the platform fills, and frees, itself."""
 
 
 class File:
@@ -33,6 +35,9 @@ class File:
     def __init__(self, channel: FileChannel, data_dir: Path) -> None:
         self.name = channel.name
         self._path = data_dir / channel.path
+        if problem := _problem(self._path, data_dir):
+            message = f"channel {channel.name} (file) {problem}"
+            raise ConfigError(message)
 
     def send(self, message: Message) -> None:
         """Append it.
@@ -55,6 +60,20 @@ class File:
         except OSError as error:
             told = f"{who} cannot write {self._path} now: {error.strerror}"
             raise ChannelUnavailable(told) from error
+
+
+def _problem(path: Path, data_dir: Path) -> str:
+    """Why a file is none of a channel; empty when it may be."""
+    whole, home = path.resolve(), data_dir.resolve()
+    below = whole.relative_to(home).parts[:-1] if whole.is_relative_to(home) else ()
+    if below and below[0] in _TAKEN:
+        return f"would write into {home / below[0]}, which the platform fills itself: name another folder in `path`, such as alerts"
+    try:
+        with path.open("rb") as file:
+            begins = file.read(1)
+    except OSError:  # there is none yet, or the first message tells what is in the way
+        return ""
+    return "" if begins in {b"", b"{"} else f"would write into {path}, which holds something else than JSON lines: name another in `path`"
 
 
 def _append(path: Path, message: Message) -> None:

@@ -23,32 +23,37 @@ channels:
   - {name: b}
   - {name: c, kind: discord, url: x}
   - {name: c, kind: file, file: x}
+  - {name: e, kind: email, host: localhost, from: a@b.org, to: c@d.org, user: a, password: x}
 rules:
   - {name: a, kinds: [nope], channels: [q], escalate: {after: PT0S, channels: [zz]}}
   - {name: b, quiet_hours: {from: 23:00, to: "24:00", timezone: Mars/X}, channels: []}
   - {name: b, quiet_hours: {from: 23:00, to: "23:00", timzone: UTC, except: [fatal]}, channels: x}
-  - {name: d, quiet_hours: {from: 23:00, to: "23:00"}, channels: [b]}
+  - {name: d, quiet_hours: {from: 23:00, to: "23:00"}, channels: [b], severities: error, escalate: {after: 1h, channels: [a]}}
 """
 PROBLEMS = """\
 2: channels.a: is of the kind 'discrod': use discord, slack, email, pagerduty, webhook, file
 3: channels.b: lacks `kind`: say of which kind it is
-4: channels.c.url: is not a known field: use one of name, kind
+4: channels.c.url: secrets are not read from the config: take it out and set TORN_ALERT_C in the environment
 5: channels.c.path: is missing: add it
+6: channels.e.password: secrets are not read from the config: take it out and set TORN_ALERT_E in the environment
 5: channels.c.file: is not a known field: use one of name, kind, path
 5: channels.c.name: is used twice in `channels`: give each entry a name of its own
-7: rules.a.kinds[0]: is 'nope': use run_failed, check_failed, stale, key_done, budget_low, automation_dead, daemon_gone, disk_low or \
+8: rules.a.kinds[0]: is 'nope': use run_failed, check_failed, stale, key_done, budget_low, automation_dead, daemon_gone, disk_low or \
 channel_failed
-7: rules.a.channels[0]: there is no channel of this name: add it to `channels`, or use one of a, b, c
-7: rules.a.escalate.after: must be above zero: write for example PT1H
-7: rules.a.escalate.channels[0]: there is no channel of this name: add it to `channels`, or use one of a, b, c
-8: rules.b.quiet_hours.to: is no time of day: write for example "23:00"
-8: rules.b.quiet_hours.timezone: is 'Mars/X', which is no time zone that this machine knows: write for example Europe/Berlin or UTC
-8: rules.b.channels: is empty: name at least one channel
-9: rules.b.name: is used twice in `rules`: give each entry a name of its own
-9: rules.b.quiet_hours.timzone: is not a known field: did you mean `timezone`?
-9: rules.b.quiet_hours.except[0]: is 'fatal': use warning, error or critical
-9: rules.b.channels: is 'x': must be a list
-10: rules.d.quiet_hours: begins when it ends: give `from` and `to` two times of the day
+8: rules.a.channels[0]: there is no channel of this name: add it to `channels`, or use one of a, b, c, e
+8: rules.a.escalate.after: must be above zero: write for example PT1H
+8: rules.a.escalate.channels[0]: there is no channel of this name: add it to `channels`, or use one of a, b, c, e
+9: rules.b.quiet_hours.to: is no time of day: write for example "23:00"
+9: rules.b.quiet_hours.timezone: is 'Mars/X', which is no time zone that this machine knows: write for example Europe/Berlin or UTC
+9: rules.b.channels: is empty: name at least one channel
+10: rules.b.name: is used twice in `rules`: give each entry a name of its own
+10: rules.b.quiet_hours.timzone: is not a known field: did you mean `timezone`?
+10: rules.b.quiet_hours.except[0]: is 'fatal': use warning, error or critical
+10: rules.b.channels: is 'x': must be a list, write [x]
+6: channels.e.to: is 'c@d.org': must be a list, write [c@d.org]
+11: rules.d.severities: is 'error': must be a list, write [error]
+11: rules.d.escalate.after: is no ISO 8601 duration: write PT1H
+11: rules.d.quiet_hours: begins when it ends: give `from` and `to` two times of the day
 """
 
 
@@ -100,7 +105,7 @@ def test_every_problem_is_told_at_once_with_its_line(tmp_path: Path) -> None:
 def test_a_secret_in_the_file_is_told_and_not_shown(tmp_path: Path) -> None:
     with pytest.raises(ConfigError) as caught:
         load(tmp_path, "channels: [{name: a, kind: pagerduty, url: https://x.y/0123456789abcdef}]\nrules: []\n", a="0123456789abcdef")
-    assert "secrets belong in the environment as TORN_ALERT_<CHANNEL>" in str(caught.value)
+    assert "secrets belong in the environment as TORN_ALERT_A" in str(caught.value)
     assert "0123456789abcdef" not in str(caught.value)
 
 

@@ -82,6 +82,10 @@ def test_a_mail_channel_that_could_not_work_is_refused(change: dict[str, Any], s
     [
         ({"kind": "file", "name": "all", "path": "../alerts.jsonl"}, "file.path: Value error, must name a file below the data directory"),
         ({"kind": "file", "name": "all", "path": ""}, "file.path: Value error, must name a file"),
+        (
+            {"kind": "file", "name": "all", "path": "warehouse.duckdb"},
+            "file.path: Value error, is 'warehouse.duckdb', which does not end in",
+        ),
         ({"kind": "pagerduty", "name": "night", "url": "http://events.example/v2"}, "pagerduty.url: Value error, uses plain http"),
         ({"kind": "discord", "name": "leaders", "url": "https://discord.example/hush"}, "discord.url: Extra inputs are not permitted"),
         ({"kind": "telegram", "name": "leaders"}, ": Input tag 'telegram'"),

@@ -115,6 +115,12 @@ def test_what_is_no_period_is_refused_with_a_sentence(text: object, reason: str)
         parse_period(text)
 
 
+@pytest.mark.parametrize(("text", "meant"), [("1h", "PT1H"), ("30 min", "PT30M"), ("2 Days", "P2D"), ("5s", "PT5S"), ("1 week", "P1W")])
+def test_a_duration_in_other_words_is_answered_with_the_right_ones(text: str, meant: str) -> None:
+    with pytest.raises(ValueError, match=f"^is no ISO 8601 duration: write {meant}$"):
+        parse_delay(text)
+
+
 def test_a_delay_may_be_zero_or_a_part_of_a_second() -> None:
     assert parse_delay("PT0.25S") == timedelta(milliseconds=250)
     assert parse_delay("PT0S") == timedelta(0)

@@ -129,7 +129,7 @@ endpoints:
     ("addition", "problem"),
     [
         ("accounts: [b]", "5: endpoints.crimes.accounts[0]: there is no account of this name: add it to `accounts`, or use one of default"),
-        ("accounts: default", "5: endpoints.crimes.accounts: is 'default': must be a list"),
+        ("accounts: default", "5: endpoints.crimes.accounts: is 'default': must be a list, write [default]"),
         ("accounts: [default, default]", "5: endpoints.crimes.accounts: names an account twice: name each once"),
         ("scope: everyone", "5: endpoints.crimes.scope: is 'everyone': use account or global"),
         ("max_quarantined: .nan", "5: endpoints.crimes.max_quarantined: is nan: must be at most 1"),

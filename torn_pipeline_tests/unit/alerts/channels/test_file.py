@@ -13,7 +13,7 @@ from filelock import FileLock
 
 from torn_pipeline.alerts.channels import Sender, file, open_channel
 from torn_pipeline.config.channels import FileChannel
-from torn_pipeline.errors import ChannelRefused, ChannelUnavailable
+from torn_pipeline.errors import ChannelRefused, ChannelUnavailable, ConfigError
 from torn_pipeline_tests.unit.alerts.channels.messages import HOSTILE, message
 
 if TYPE_CHECKING:
@@ -105,9 +105,26 @@ def test_a_disk_in_trouble_is_told_from_a_wrong_place(
         opened(tmp_path, "all.jsonl").send(message())
 
 
-@pytest.mark.parametrize("path", ["folder", "occupied/all.jsonl"])
+@pytest.mark.parametrize("path", ["landing/all.jsonl", "backups/deep/all.jsonl"])
+def test_the_platforms_own_folders_are_refused(path: str, tmp_path: Path) -> None:
+    absolute = FileChannel(name="all", path=tmp_path / path)
+    with pytest.raises(ConfigError, match=r"^channel all \(file\) would write into .*, which the platform fills itself: "):
+        open_channel(absolute, None, data_dir=tmp_path)
+
+
+def test_a_file_that_holds_something_else_is_refused_and_left_alone(tmp_path: Path) -> None:
+    path = tmp_path / "warehouse.jsonl"
+    path.write_bytes(b"\0DUCK")
+    with pytest.raises(ConfigError, match="which holds something else than JSON lines"):
+        opened(tmp_path, path.name)
+    assert path.read_bytes() == b"\0DUCK"
+    path.write_bytes(b"")
+    opened(tmp_path, path.name).send(message())
+
+
+@pytest.mark.parametrize("path", ["folder.jsonl", "occupied/all.jsonl"])
 def test_a_place_that_is_taken_is_refused(path: str, tmp_path: Path) -> None:
-    (tmp_path / "folder").mkdir()
+    (tmp_path / "folder.jsonl").mkdir()
     (tmp_path / "occupied").touch()
     with pytest.raises(ChannelRefused, match="check `path`"):
         opened(tmp_path, path).send(message())
