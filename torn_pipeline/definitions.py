@@ -66,7 +66,7 @@ def build_defs(settings: Settings | None = None, *, overrides: Sequence[str] = (
         schedules=[*(one for one in triggers if isinstance(one, dg.ScheduleDefinition)), *ops_schedules],
         sensors=[
             *(one for one in triggers if isinstance(one, dg.SensorDefinition)),
-            alerts_sensor(plans, pipeline, [schedule.name for schedule in ops_schedules]),
+            alerts_sensor(plans, pipeline, [schedule.name for schedule in ops_schedules], checks),
         ],
         resources={"pipeline": pipeline, "warehouse": WarehouseIOManager(pipeline)},
         executor=dg.in_process_executor,

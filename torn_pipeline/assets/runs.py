@@ -11,18 +11,35 @@ from torn_pipeline.assets.partitions import account_of
 from torn_pipeline.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from torn_pipeline.plan import EndpointPlan
 
-__all__ = ["asked_account", "asset_owners", "endpoint_of", "find_run", "why_failed"]
+__all__ = ["asked_account", "asked_accounts", "asset_owners", "endpoint_of", "find_run", "steps_of", "why_failed"]
 
 _SEVERAL = "several endpoints"
+_FIRST, _LAST = "dagster/asset_partition_range_start", "dagster/asset_partition_range_end"
 
 
 def asked_account(run: dg.DagsterRun) -> str:
     """The account that a run is for; empty where its endpoint has no accounts, and for what is no endpoint's."""
-    return account_of(run.tags.get("dagster/partition") or run.tags.get("dagster/asset_partition_range_start", ""))
+    return account_of(run.tags.get("dagster/partition") or run.tags.get(_FIRST, ""))
+
+
+def asked_accounts(run: dg.DagsterRun, accounts: Sequence[str]) -> Sequence[str]:
+    """Those of an endpoint's accounts that a run is for: more than one where a person chose days of several."""
+    first, last = account_of(run.tags.get(_FIRST, "")), account_of(run.tags.get(_LAST, ""))
+    if first in accounts and last in accounts:
+        return accounts[accounts.index(first) : accounts.index(last) + 1]
+    return [asked_account(run)]
+
+
+def steps_of(plans: Sequence[EndpointPlan]) -> dict[str, tuple[str, ...]]:
+    """The steps in which Dagster makes the assets of each endpoint; those that share tables have the step of these in common."""
+    firsts: dict[str, str] = {}
+    for plan in plans:
+        firsts.setdefault(plan.root.name, plan.endpoint.name)
+    return {plan.endpoint.name: (raw_key(plan.endpoint.name).to_python_identifier(), f"{firsts[plan.root.name]}_tables") for plan in plans}
 
 
 def asset_owners(plans: Sequence[EndpointPlan]) -> Mapping[dg.AssetKey, str]:
@@ -57,10 +74,13 @@ def find_run(instance: dg.DagsterInstance, run_id: str) -> dg.DagsterRun:
     return run
 
 
-def why_failed(instance: dg.DagsterInstance, run_id: str) -> tuple[str, str]:
-    """Why a run failed: the sentence of the first step that did, and the name of its error."""
+def why_failed(instance: dg.DagsterInstance, run_id: str, steps: Collection[str] = ()) -> tuple[str, str]:
+    """Why a run failed: the sentence of the first step that did, of ``steps`` where some are given, and the name of its error."""
     for record in instance.get_records_for_run(run_id, of_type=dg.DagsterEventType.STEP_FAILURE).records:
-        failure = record.event_log_entry.get_dagster_event().step_failure_data
+        event = record.event_log_entry.get_dagster_event()
+        if steps and event.step_key not in steps:
+            continue
+        failure = event.step_failure_data
         if (user := failure.user_failure_data) and user.description:
             error = user.metadata.get("error")
             return user.description, str(error.value) if error else ""

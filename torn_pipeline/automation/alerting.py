@@ -23,8 +23,13 @@ incidents, and sends what `alerts.yaml` says. It also writes `heartbeat.json`, a
 """
 
 
-def alerts_sensor(plans: Sequence[EndpointPlan], resource: PipelineResource, others: Sequence[str] = ()) -> dg.SensorDefinition:
-    """The sensor, for endpoints with these plans; ``others`` are the names of schedules and sensors that are no endpoint's."""
+def alerts_sensor(
+    plans: Sequence[EndpointPlan], resource: PipelineResource, others: Sequence[str] = (), checks: Sequence[dg.AssetCheckSpec] = ()
+) -> dg.SensorDefinition:
+    """The sensor, for endpoints with these plans; ``others`` are the names of schedules and sensors that are no endpoint's.
+
+    ``checks`` are all checks of the definitions.
+    """
     remembered: list[Looks] = []
 
     @dg.sensor(name="alerts", minimum_interval_seconds=_SECONDS, default_status=dg.DefaultSensorStatus.RUNNING, description=_ABOUT)
@@ -33,7 +38,7 @@ def alerts_sensor(plans: Sequence[EndpointPlan], resource: PipelineResource, oth
 
         if not remembered:
             remembered.append(Looks())
-        said, events = look_around(context.instance, resource.open(), plans, others, remembered[0], datetime.now(UTC))
+        said, events = look_around(context.instance, resource.open(), plans, others, remembered[0], datetime.now(UTC), checks)
         return dg.SensorResult(skip_reason=said, asset_events=events)
 
     return alerts

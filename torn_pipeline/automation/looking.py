@@ -11,7 +11,8 @@ import dagster as dg
 
 from torn_pipeline.alerts import Alerts, Kind, Observation, Severity, open_alerts
 from torn_pipeline.assets import kpi_key, kpi_owner, raw_key, table_key
-from torn_pipeline.automation.jobs import KPIS
+from torn_pipeline.assets.runs import steps_of
+from torn_pipeline.automation.jobs import KPIS, OPS
 from torn_pipeline.automation.observing import Watched, automations, ended_runs
 from torn_pipeline.automation.schedules import trigger_name
 from torn_pipeline.checks import FRESHNESS
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from torn_pipeline.settings import Settings
     from torn_pipeline.steps import Pipeline
 
-__all__ = ["Looks", "look_around"]
+__all__ = ["Looks", "look_around", "watched_by_name"]
 
 _log = logging.getLogger(__name__)
 
@@ -61,11 +62,18 @@ class Looks:
 
 
 def look_around(
-    instance: dg.DagsterInstance, pipeline: Pipeline, plans: Sequence[EndpointPlan], others: Iterable[str], looks: Looks, now: datetime
+    instance: dg.DagsterInstance,
+    pipeline: Pipeline,
+    plans: Sequence[EndpointPlan],
+    others: Iterable[str],
+    looks: Looks,
+    now: datetime,
+    checks: Sequence[dg.AssetCheckSpec] = (),
 ) -> tuple[str, list[dg.AssetCheckEvaluation]]:
     """Look at everything once, tell the alerts, and send what is due; what to say of it, and news of the check ``freshness``.
 
-    ``plans`` are the endpoints', ``others`` the names of schedules and sensors that are no endpoint's.
+    ``plans`` are the endpoints', ``others`` the names of schedules and sensors that are no endpoint's, ``checks`` those that say of
+    themselves what to do.
 
     What cannot be looked at is logged, and does not keep the rest from being told.
 
@@ -74,10 +82,10 @@ def look_around(
     """
     settings = pipeline.settings
     alerts, rules = _open(settings, looks, now)
-    by_job = _by_job(plans) | _of_kpis(pipeline, plans)
-    ended, cursor = ended_runs(instance, alerts.cursor(_CURSOR) or "", by_job, now, settings.ui_url)
+    watched = watched_by_name(pipeline, plans)
+    ended, cursor = ended_runs(instance, alerts.cursor(_CURSOR) or "", watched, now, ui_url=settings.ui_url, checks=checks)
     alerts.observe(ended, now=now, cursors={_CURSOR: cursor})
-    triggers = automations(instance, _by_trigger(plans, others), now, looks.look(now))
+    triggers = automations(instance, _by_trigger(watched, plans, others), now, looks.look(now))
     machine = _as_far_as_it_goes(watch_machine(pipeline, now))
     alerts.observe([rules, *triggers, *machine], now=now)
     sent = alerts.deliver(now)  # before the warehouse is asked, which may be busy for a minute
@@ -121,28 +129,42 @@ def _as_far_as_it_goes(observations: Iterator[Observation]) -> list[Observation]
     return found
 
 
-def _of_kpis(pipeline: Pipeline, plans: Sequence[EndpointPlan]) -> dict[str, Watched]:
-    """What the job of the KPIs is about, where there are any."""
-    kpis = pipeline.config.kpis
-    assets, owners = (kpi_key(kpi).to_user_string() for kpi in kpis), dict.fromkeys(kpi_owner(kpi, plans) for kpi in kpis)
-    return {KPIS: Watched(tuple(assets), tuple(owners))} if kpis else {}
-
-
-def _by_job(plans: Sequence[EndpointPlan]) -> dict[str, Watched]:
-    return {
+def watched_by_name(pipeline: Pipeline, plans: Sequence[EndpointPlan]) -> dict[str, Watched]:
+    """What runs make, by name: endpoints, what is about the platform itself, and KPIs."""
+    steps = steps_of(plans)
+    endpoints = {
         plan.endpoint.name: Watched(
-            (raw_key(plan.endpoint.name).to_user_string(), *(table_key(table.name).to_user_string() for table in plan.all_tables)),
-            (plan.endpoint.owner,),
-            plan.endpoint.accounts[0],
+            assets=(raw_key(plan.endpoint.name).to_user_string(), *(table_key(table.name).to_user_string() for table in plan.all_tables)),
+            owners=(plan.endpoint.owner,),
+            job=plan.endpoint.name,
+            steps=steps[plan.endpoint.name],
+            account=plan.endpoint.accounts[0],
+            accounts=() if plan.is_global else plan.endpoint.accounts,
         )
         for plan in plans
     }
+    ops = {"_".join(key.path): _of_asset(key, "_".join(key.path), _OPS) for key in OPS}
+    kpis = {kpi_key(kpi): kpi_owner(kpi, plans) for kpi in pipeline.config.kpis}
+    return {**endpoints, **ops, **{key.to_user_string(): _of_asset(key, KPIS, (owner,)) for key, owner in kpis.items()}}
 
 
-def _by_trigger(plans: Sequence[EndpointPlan], others: Iterable[str]) -> Mapping[str, tuple[Watched, timedelta]]:
-    by_job = _by_job(plans)
-    known = {trigger_name(plan): (by_job[plan.endpoint.name], plan.endpoint.frequency) for plan in plans if plan.endpoint.enabled}
-    return known | {name: (Watched((), _OPS), timedelta(days=1)) for name in others}
+def _of_asset(key: dg.AssetKey, job: str, owners: tuple[str, ...]) -> Watched:
+    return Watched(assets=(key.to_user_string(),), owners=owners, job=job, steps=(key.to_python_identifier(),))
+
+
+def _by_trigger(
+    watched: Mapping[str, Watched], plans: Sequence[EndpointPlan], others: Iterable[str]
+) -> Mapping[str, tuple[Watched, timedelta]]:
+    """What each schedule and sensor is about, and how often it ticks; ``others`` are schedules of a job each, once a day."""
+    known = {trigger_name(plan): (watched[plan.endpoint.name], plan.endpoint.frequency) for plan in plans if plan.endpoint.enabled}
+    return known | {name: (_of_job(watched, name.removesuffix("_schedule")), timedelta(days=1)) for name in others}
+
+
+def _of_job(watched: Mapping[str, Watched], job: str) -> Watched:
+    """All that a job makes."""
+    found = [about for about in watched.values() if about.job == job]
+    owners = dict.fromkeys(owner for about in found for owner in about.owners)
+    return Watched(assets=tuple(asset for about in found for asset in about.assets), owners=tuple(owners), job=job)
 
 
 def _tables(pipeline: Pipeline, looks: Looks, now: datetime) -> tuple[list[Observation], list[dg.AssetCheckEvaluation]]:

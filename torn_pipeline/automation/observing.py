@@ -12,7 +12,8 @@ import dagster as dg
 
 from torn_pipeline.alerts import Kind, Observation, Severity
 from torn_pipeline.assets import KEYS
-from torn_pipeline.assets.runs import asked_account, why_failed
+from torn_pipeline.assets.runs import asked_accounts, why_failed
+from torn_pipeline.automation.wording import check_text, check_title
 from torn_pipeline.checks.specs import CONTRACT, QUARANTINE
 
 if TYPE_CHECKING:
@@ -21,9 +22,14 @@ if TYPE_CHECKING:
 __all__ = ["Watched", "automations", "ended_runs"]
 
 _ENDS: Final = (dg.DagsterEventType.RUN_FAILURE, dg.DagsterEventType.RUN_SUCCESS)
+_TOLD: Final = {
+    dg.DagsterEventType.ASSET_CHECK_EVALUATION,
+    dg.DagsterEventType.STEP_FAILURE,
+    dg.DagsterEventType.STEP_START,
+    dg.DagsterEventType.STEP_SUCCESS,
+}
 _MOST = 200  # ends of runs of each kind that one look takes
-_ROWS = 5  # offending rows that a message shows
-_DESCRIBED = "findings"  # the table of a check's result that its description tells
+_UNREADABLE = "TooManyQuarantined"
 _CAUSES = {
     "ApiUnavailable": "the API is in trouble",
     "ApiClosed": "the API is in trouble",
@@ -37,33 +43,44 @@ _CAUSES = {
     "WarehouseBusy": "the warehouse is in trouble",
     "WarehouseError": "the warehouse is in trouble",
     "LandingError": "the landing is in trouble",
-    "TooManyQuarantined": "rows of {table} for {account} cannot be read",
+    _UNREADABLE: "rows of {table} for {account} cannot be read",
 }
 """What makes many endpoints fail at once, by the error that each of them fails with."""
-_UNREADABLE = _CAUSES["TooManyQuarantined"]
 _GRACE = timedelta(minutes=10)
 _UNDECIDED = timedelta(minutes=1)  # as long as Dagster may take to say of a run that failed whether it is tried again
 _RETRIED = "dagster/will_retry"
 
 
 class Watched(NamedTuple):
-    """What a job or an automation is about: the keys of its assets, whose they are, and the account that it asks with first."""
+    """What runs make: an endpoint's tables, a KPI, what is about the platform itself.
+
+    ``assets`` are the keys of its assets, its own before those that it may share; ``owners`` are theirs, ``job`` is the job that makes
+    them, ``steps`` are Dagster's names of what the job does for them. ``accounts`` are those that it is made for one by one, ``account``
+    the one that it asks with first.
+    """
 
     assets: tuple[str, ...]
     owners: tuple[str, ...]
+    job: str
+    steps: tuple[str, ...] = ()
     account: str = ""
-
-
-_NOTHING = Watched((), ())
+    accounts: tuple[str, ...] = ()
 
 
 def ended_runs(
-    instance: dg.DagsterInstance, cursor: str, watched: Mapping[str, Watched], now: datetime, ui_url: str = ""
+    instance: dg.DagsterInstance,
+    cursor: str,
+    watched: Mapping[str, Watched],
+    now: datetime,
+    *,
+    ui_url: str = "",
+    checks: Sequence[dg.AssetCheckSpec] = (),
 ) -> tuple[list[Observation], str]:
     """The runs that have ended since a cursor and what their checks said, in the order they ended, and the cursor after them.
 
     Without a cursor there are none: what was before anybody looked is no news. A run that is tried again has not ended. ``watched``
-    says by job what it is about, ``now`` (UTC) when it is looked, ``ui_url`` where Dagster's UI is.
+    says by name what runs make, and nothing is told of what is none of it; ``now`` (UTC) is when it is looked, ``ui_url`` where
+    Dagster's UI is. ``checks`` say of themselves what to do when they fail.
     """
     after: dict[str, int] = json.loads(cursor) if cursor else {kind.value: _newest(instance, kind) for kind in _ENDS}
     found: list[Sequence[dg.EventLogRecord]] = []
@@ -82,7 +99,8 @@ def ended_runs(
         if run is not None and run.tags.get(_RETRIED) != "true":
             if _is_undecided(instance, run, record, now):
                 break  # the next look finds it, and what ended after it
-            observations += (replace(one, link=f"{ui_url}{one.link}" if ui_url else "") for one in _run(instance, run, record, watched))
+            told = _run(instance, run, datetime.fromtimestamp(record.timestamp, UTC), watched, checks)
+            observations += (replace(one, link=f"{ui_url}{one.link}" if ui_url else "") for one in told)
         after[record.event_log_entry.get_dagster_event().event_type_value] = record.storage_id
     return observations, json.dumps(after)
 
@@ -151,43 +169,58 @@ def _is_undecided(instance: dg.DagsterInstance, run: dg.DagsterRun, record: dg.E
     return run.is_failure and instance.run_retries_enabled and _RETRIED not in run.tags and is_young
 
 
+class _Made(NamedTuple):
+    """A thing that a run was to make, and when the run ended; ``table`` is where its rows are."""
+
+    name: str
+    about: Watched
+    table: str
+    at: datetime
+
+    def cause(self, error: str, account: str) -> str:
+        """What else fails with such an error."""
+        return _CAUSES.get(error, "").format(account=account or self.about.account, table=self.table)
+
+
 def _run(
-    instance: dg.DagsterInstance, run: dg.DagsterRun, record: dg.EventLogRecord, watched: Mapping[str, Watched]
+    instance: dg.DagsterInstance, run: dg.DagsterRun, at: datetime, watched: Mapping[str, Watched], specs: Sequence[dg.AssetCheckSpec]
 ) -> Iterator[Observation]:
-    about, at = watched.get(run.job_name, _NOTHING), datetime.fromtimestamp(record.timestamp, UTC)
-    account = asked_account(run)
-    ok = run.is_success
-    sentence, error = ("", "") if ok else why_failed(instance, run.run_id)
-    name = f"{run.job_name} for {account}" if account else run.job_name
-    events = instance.get_records_for_run(run.run_id, of_type=dg.DagsterEventType.ASSET_CHECK_EVALUATION).records
-    checks = [event.event_log_entry.get_dagster_event().asset_check_evaluation_data for event in events]
-    table = next((check.asset_key.path[-1] for check in checks if check.check_name == QUARANTINE), run.job_name)
-    common = {"account": account or about.account, "table": table}
-    yield Observation(
+    """How each thing went that a run was to make, and what its checks said."""
+    events = [record.event_log_entry.get_dagster_event() for record in instance.get_records_for_run(run.run_id, of_type=_TOLD).records]
+    checks = [event.asset_check_evaluation_data for event in events if event.event_type is dg.DagsterEventType.ASSET_CHECK_EVALUATION]
+    told = {KEYS}  # every look asks about the keys; this asset would tell of them again, and hours late
+    for name, ok in _outcomes(run, events, watched):
+        about = watched[name]
+        own = [check for check in checks if check.asset_key.to_user_string() in about.assets and check.asset_key not in told]
+        told.update(check.asset_key for check in own)
+        made = _Made(name, about, next((check.asset_key.path[-1] for check in own if check.check_name == QUARANTINE), name), at)
+        accounts = asked_accounts(run, about.accounts) if about.accounts else [""]
+        if ok is not None:
+            why = ("", "") if ok else why_failed(instance, run.run_id, about.steps)
+            yield from (_ended(run, made, account, why, ok=ok) for account in accounts)
+        for check in own:
+            description = next((spec.description for spec in specs if spec.key == check.asset_check_key), None)
+            yield _check(check, made, accounts[0], description or "")
+
+
+def _ended(run: dg.DagsterRun, made: _Made, account: str, why: tuple[str, str], *, ok: bool) -> Observation:
+    sentence, error = why
+    return Observation(
         kind=Kind.RUN_FAILED,
-        subject=f"{run.job_name}|{account}",
+        subject=f"{made.name}|{account}",
         ok=ok,
-        at=at,
+        at=made.at,
         severity=Severity.ERROR,
-        title=f"{name} {'succeeded' if ok else 'failed'}",
+        title=f"{made.name}{f' for {account}' if account else ''} {'succeeded' if ok else 'failed'}",
         text=f"{sentence} (run {run.run_id})" if sentence else f"run {run.run_id}",
-        assets=about.assets,
-        owners=about.owners,
-        cause=_CAUSES.get(error, "").format(**common),
+        assets=made.about.assets,
+        owners=made.about.owners,
+        cause=made.cause(error, account),
         link=f"/runs/{run.run_id}",
     )
-    for check in checks:
-        if check.asset_key != KEYS:  # every look asks about the keys; this asset would tell of them again, and hours late
-            yield replace(_check(check, account, about.owners, at), cause=_UNREADABLE.format(**common) if _is_unreadable(check) else "")
 
 
-def _is_unreadable(check: dg.AssetCheckEvaluation) -> bool:
-    """Whether rows were left out: then the table of the value says so, the root's ``quarantine``, and the run if they are too many."""
-    is_error = check.severity is dg.AssetCheckSeverity.ERROR
-    return not check.passed and (check.check_name == QUARANTINE or (check.check_name == CONTRACT and is_error))
-
-
-def _check(check: dg.AssetCheckEvaluation, account: str, owners: tuple[str, ...], at: datetime) -> Observation:
+def _check(check: dg.AssetCheckEvaluation, made: _Made, account: str, description: str) -> Observation:
     asset = check.asset_key.to_user_string()
     said = check.metadata.get("account")
     account = str(said.value) if said else account
@@ -196,24 +229,48 @@ def _check(check: dg.AssetCheckEvaluation, account: str, owners: tuple[str, ...]
         kind=Kind.CHECK_FAILED,
         subject=f"{asset}|{check.check_name}|{account}",
         ok=check.passed,
-        at=at,
+        at=made.at,
         severity=Severity.ERROR if is_error else Severity.WARNING,
-        title=f"check {check.check_name} of {asset}{f' for {account}' if account else ''} {'passed' if check.passed else 'failed'}",
-        text="" if check.passed else "\n".join((check.description or "", *_rows(check))).strip(),
+        title=check_title(check, account),
+        text=check_text(check, description),
         assets=(asset,),
-        owners=owners,
+        owners=made.about.owners,
+        cause=made.cause(_UNREADABLE, account) if _is_unreadable(check) else "",
         link=f"/assets/{asset}?view=checks&checkDetail={check.check_name}",
     )
 
 
-def _rows(check: dg.AssetCheckEvaluation) -> Iterator[str]:
-    """The first of the rows that a check's result shows."""
-    for name, value in check.metadata.items():
-        if isinstance(value, dg.TableMetadataValue) and name != _DESCRIBED:
-            columns = [column.name for column in value.schema.columns]
-            yield from (_row(columns, record.data) for record in value.records[:_ROWS])
+def _outcomes(run: dg.DagsterRun, events: Sequence[dg.DagsterEvent], watched: Mapping[str, Watched]) -> Iterator[tuple[str, bool | None]]:
+    """Whether each thing that a run was to make went well; ``None`` where the run does not say so.
+
+    It does not where it came to nothing of the thing because something else failed, nor where all went well that somebody had
+    chosen of it, but that was not all of it: the rest may still be wrong.
+    """
+    chosen = {key.to_user_string() for key in run.asset_selection or ()}
+    of_job = {name: about for name, about in watched.items() if about.job == run.job_name}
+    names = _chosen(chosen, of_job or watched) if chosen else list(of_job)
+    done = {event.step_key for event in events if event.event_type is dg.DagsterEventType.STEP_SUCCESS}
+    broken = {event.step_key for event in events if event.step_key} - done
+    for name in names:
+        about = watched[name]
+        is_whole = not chosen or chosen.issuperset(about.assets)
+        if run.is_success:
+            yield name, True if is_whole else None
+        elif len(names) == 1 or not broken.isdisjoint(about.steps) or not (broken or done.issuperset(about.steps)):
+            yield name, False
+        else:
+            yield name, True if is_whole and done.issuperset(about.steps) else None
 
 
-def _row(columns: Sequence[str], cells: Mapping[str, object]) -> str:
-    named = [f"{name} {cells[name]}" for name in columns if cells.get(name) not in {None, ""}]
-    return f"- {', '.join(named)}"
+def _chosen(assets: Collection[str], watched: Mapping[str, Watched]) -> list[str]:
+    """The things that assets are of: those whose own asset is among them, and of a table besides, the first that has it."""
+    own = [name for name, about in watched.items() if about.assets[0] in assets]
+    covered = {asset for name in own for asset in watched[name].assets}
+    others = (next((name for name, about in watched.items() if asset in about.assets), "") for asset in sorted(set(assets) - covered))
+    return list(dict.fromkeys((*own, *filter(None, others))))
+
+
+def _is_unreadable(check: dg.AssetCheckEvaluation) -> bool:
+    """Whether rows were left out: then the table of the value says so, the root's ``quarantine``, and the run if they are too many."""
+    is_error = check.severity is dg.AssetCheckSeverity.ERROR
+    return not check.passed and (check.check_name == QUARANTINE or (check.check_name == CONTRACT and is_error))

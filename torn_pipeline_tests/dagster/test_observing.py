@@ -7,10 +7,14 @@ from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
+import dagster as dg
+
 from torn_pipeline.alerts import Kind, Observation, Severity
 from torn_pipeline.automation import observing
+from torn_pipeline.automation.looking import watched_by_name
 from torn_pipeline.automation.observing import Watched, automations, ended_runs
 from torn_pipeline.simulator import HttpStatus
+from torn_pipeline_tests.dagster.running import ENDPOINTS
 from torn_pipeline_tests.dagster.test_runs import FIRST, RETRY_TAG, SCHEDULED, crimes_of
 
 if TYPE_CHECKING:
@@ -19,7 +23,7 @@ if TYPE_CHECKING:
     from torn_pipeline_tests.dagster.running import Platform
 
 MEMBERS = "faction_members"
-ABOUT = Watched((f"raw/{MEMBERS}", f"torn/{MEMBERS}"), ("team:faction",), "default")
+ABOUT = Watched((f"raw/{MEMBERS}", f"torn/{MEMBERS}"), ("team:faction",), MEMBERS, account="default")
 UI = "http://127.0.0.1:3000"
 MANY = 1_000  # calls: more than any run makes
 NOW = datetime(2026, 5, 4, 12, tzinfo=UTC)
@@ -27,7 +31,9 @@ QUARTER = timedelta(minutes=15)
 
 
 def news(platform: Platform, cursor: str) -> tuple[list[Observation], str]:
-    return ended_runs(platform.instance, cursor, {MEMBERS: ABOUT}, datetime.now(UTC), UI)
+    plans = [platform.pipeline.plan(name) for name in ENDPOINTS]
+    checks = [spec for one in platform.defs.assets or () if isinstance(one, dg.AssetsDefinition) for spec in one.check_specs]
+    return ended_runs(platform.instance, cursor, watched_by_name(platform.pipeline, plans), datetime.now(UTC), ui_url=UI, checks=checks)
 
 
 # --- runs and their checks -------------------------------------------------------------------------------------
@@ -46,7 +52,7 @@ def test_a_failure_is_told_once_with_its_cause_and_nothing_of_what_was_before(pl
     assert told.title == "faction_members for default failed"
     assert "503" in told.text
     assert told.text.endswith(f"(run {failed.run_id})")
-    assert (told.cause, told.assets, told.owners) == ("the API is in trouble", ABOUT.assets, ABOUT.owners)
+    assert (told.cause, told.assets) == ("the API is in trouble", ABOUT.assets)
     assert told.link == f"{UI}/runs/{failed.run_id}"
     assert news(platform, cursor) == ([], cursor)
 
@@ -72,7 +78,7 @@ def test_a_check_is_told_with_what_it_found_and_its_rows(platform: Platform) -> 
     assert next(one.kind for one in told if one.ok) is Kind.RUN_FAILED
     (wrong,) = [one for one in told if not one.ok]
     assert (wrong.kind, wrong.severity) == (Kind.CHECK_FAILED, Severity.WARNING)
-    assert wrong.title == "check rules of torn/faction_crimes for default failed"
+    assert wrong.title == "check rules of torn/faction_crimes for default warns"
     first, *rows = wrong.text.splitlines()
     assert "rewards_only_when_successful" in first
     assert rows[0].startswith(f"- _account default, id {failed['id']}, found rule broken rewards_only_when_successful, value ")
