@@ -89,3 +89,18 @@ def test_a_player_twice_in_a_crime_is_found_and_an_empty_slot_is_not(pipeline: P
     rows = " UNION ALL ".join(f"SELECT 'main' AS _account, 1 AS crime_id, {user} AS user_id" for user in ("7", "7", "8", "NULL", "NULL"))
     query = queries(pipeline, ["faction_crimes_slots"])["faction_crimes_slots", "user_once_in_crime"]
     assert unexpected(pipeline, query, f"({rows}) AS subselect") == 1
+
+
+def test_where_rows_are_only_added_references_are_asked_of_the_last_fetch(warehouse: Warehouse, tmp_path: Path) -> None:
+    added = [f"endpoints.{name}.storage_mode=append" for name in ("crimes_open", "crimes_done", "crimes_expired")]
+    pipeline = replace(open_pipeline(Settings(config=FACTION, data_dir=tmp_path), added), warehouse=warehouse)
+    warehouse.prepare(pipeline.plan("faction_chains").tables, "test")
+    spelling = warehouse.spelling
+    rows = " UNION ALL ".join(
+        f"SELECT 'main' AS _account, 'Planning' AS status, {user} AS user_id, CAST('{day} 00:00:00+00' AS {spelling.moment}) AS _fetched_at"
+        for user, day in ((6, "2026-01-01"), (7, "2026-01-02"), (8, "2026-01-02"))
+    )
+    query = queries(pipeline, ["faction_crimes_slots"])["faction_crimes_slots", "slot_users_are_members"]
+    members = query.replace(spelling.table("faction_members"), "(SELECT 'main' AS _account, 7 AS id)")
+    assert members != query
+    assert unexpected(pipeline, members, f"({rows}) AS subselect") == 1
