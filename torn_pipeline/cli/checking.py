@@ -10,6 +10,8 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from torn_pipeline.alerts.channels import open_channel  # noqa: TID253 - this module is loaded as late as the alerts
+from torn_pipeline.cli.hearing import told_about, unfitting, unheard
 from torn_pipeline.config import BusinessRule, load_config
 from torn_pipeline.config.alerts import load_alerts
 from torn_pipeline.config.budget import budget_problems, calls_a_minute, unknown_ids
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from torn_pipeline.config import Kpi, PipelineConfig
+    from torn_pipeline.config.channels import Channel
     from torn_pipeline.landing import Landing
     from torn_pipeline.plan import EndpointPlan
     from torn_pipeline.settings import Settings
@@ -64,7 +67,7 @@ def check_all(settings: Settings, problems: Sequence[str]) -> Report:
     plans = _check_endpoints(config, report) if config else []
     if config:
         _check_keys(config, settings, report)
-    _check_alerts(settings, report)
+    _check_alerts(settings, config, plans, report)
     warehouse = _check_warehouse(settings, report)
     if config:
         _check_budget(config, warehouse, report)
@@ -194,21 +197,37 @@ def _check_keys(config: PipelineConfig, settings: Settings, report: Report) -> N
         report.good.append(f"keys: ok, there is one for {', '.join(used) or 'no account, as none is used'}")
 
 
-def _check_alerts(settings: Settings, report: Report) -> None:
-    """The rules of alerts, and the secrets of the channels."""
+def _check_alerts(settings: Settings, config: PipelineConfig | None, plans: Sequence[EndpointPlan], report: Report) -> None:
+    """The rules of alerts, whether anything fits them, and the channels, each opened as for a message."""
     try:
-        config = load_alerts(settings)
+        alerts = load_alerts(settings)
     except ConfigError as error:
         report.config += str(error).split("\n")
         return
-    missing = [channel for channel in config.channels if channel.secret_variable and not settings.alert_secrets.get(channel.name)]
-    report.config += [
-        f"{config.where(channel.name)}: channels.{channel.name}: there is no secret for it: put it into {channel.secret_variable}, "
-        f"or the name of a file with it into {channel.secret_variable}_FILE"
-        for channel in missing
+    problems = [
+        f"{alerts.where('channels', channel.name)}: channels.{channel.name}: {problem}"
+        for channel in alerts.channels
+        if (problem := _channel_problem(settings, channel))
     ]
-    if not missing:
-        report.good.append(f"alerts: ok, {_count(len(config.rules), 'rule')} and {_count(len(config.channels), 'channel')}")
+    report.config += problems
+    report.warnings += unheard(alerts)
+    if config and len(plans) == len(config.endpoints):
+        report.warnings += unfitting(alerts, lambda: told_about(config, plans))
+    if not problems:
+        report.good.append(f"alerts: ok, {_count(len(alerts.rules), 'rule')} and {_count(len(alerts.channels), 'channel')}")
+
+
+def _channel_problem(settings: Settings, channel: Channel) -> str:
+    """Why a channel could send nothing; empty when it may."""
+    secret = settings.alert_secrets.get(channel.name)
+    if channel.secret_variable and not secret:
+        variable = channel.secret_variable
+        return f"there is no secret for it: put it into {variable}, or the name of a file with it into {variable}_FILE"
+    try:
+        open_channel(channel, secret, data_dir=settings.data_dir)
+    except ConfigError as error:
+        return str(error)
+    return ""
 
 
 def _check_budget(config: PipelineConfig, warehouse: Warehouse | None, report: Report) -> None:

@@ -203,10 +203,11 @@ class AlertsConfig(_Model):
         if isinstance(context, dict):
             self._places = context
 
-    def where(self, channel: str) -> str:
-        """The file and line of a channel."""
-        index = [one.name for one in self.channels].index(channel)
-        return place(self._places, ("channels", index))
+    def where(self, section: str, name: str = "", *path: str | int) -> str:
+        """The file and line of a channel or a rule, or of a part of it, such as ``where("rules", "all", "assets", 0)``."""
+        entries: dict[str, Sequence[Channel | Rule]] = {"channels": self.channels, "rules": self.rules}
+        index = [one.name for one in entries[section]].index(name) if name else 0
+        return place(self._places, (section, index, *path) if name else (section,))
 
     @cached_property
     def rule(self) -> dict[str, Rule]:

@@ -209,3 +209,52 @@ def test_a_key_that_is_mistaken_for_something_else_is_not_shown(console: Console
     result = console("check")
     assert result.status == 2
     assert console.environment["TORN_API_KEY"] not in result.out + result.err
+
+
+ALERTS = """\
+channels:
+  - {name: file, kind: file, path: alerts.jsonl}
+  - {name: chief, kind: discord}
+  - {name: old, kind: file, path: old.jsonl}
+rules:
+  - {name: all, channels: [file, chief]}
+  - name: faction
+    assets: ["torn/fction_*", faction_crimes, torn/faction_crimes]
+    owners: [nobody, "team:facton", "team:ops"]
+    channels: [file]
+"""
+
+
+def test_a_channel_that_could_not_send_and_rules_that_nothing_fits_are_told_with_their_lines(console: Console) -> None:
+    (console.folder / "config/alerts.yaml").write_text(ALERTS)
+    console.environment["TORN_ALERT_CHIEF"] = "https://discord.example/hook"
+
+    result = console("check")
+
+    assert result.status == 0
+    assert result.err.splitlines() == [
+        "config/alerts.yaml:4: channels.old: no rule uses it: name it in the `channels` of one, or take it out",
+        "config/alerts.yaml:8: rules.faction.assets[0]: no asset is called 'torn/fction_*': did you mean torn/faction_*?",
+        "config/alerts.yaml:8: rules.faction.assets[1]: no asset is called 'faction_crimes': did you mean torn/faction_crimes?",
+        "config/alerts.yaml:9: rules.faction.owners[0]: nothing is owned by 'nobody': write for example team:faction",
+        "config/alerts.yaml:9: rules.faction.owners[1]: nothing is owned by 'team:facton': did you mean team:faction?",
+    ]
+    assert "alerts: ok, 2 rules and 3 channels\n" in result.out
+
+    console.environment["TORN_ALERT_CHIEF"] = "ftp://discord.example/h00k"
+    console.data.mkdir(exist_ok=True)
+    (console.data / "old.jsonl").write_bytes(b"\0DUCK")
+
+    result = console("check")
+
+    assert result.status == 2
+    assert "config/alerts.yaml:3: channels.chief: TORN_ALERT_CHIEF " in result.err
+    assert "config/alerts.yaml:4: channels.old: channel old (file) would write into data/old.jsonl, which holds something" in result.err
+    assert "h00k" not in result.err
+    assert "alerts: ok" not in result.out
+
+
+def test_alerts_without_rules_are_warned_of(console: Console) -> None:
+    (console.folder / "config/alerts.yaml").write_text("channels: [{name: file, kind: file, path: alerts.jsonl}]\nrules: []\n")
+    result = console("check")
+    assert (result.status, result.err) == (0, "config/alerts.yaml:2: rules: is empty, so that nobody hears of anything: add a rule\n")
