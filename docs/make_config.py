@@ -98,7 +98,7 @@ MEANINGS: dict[type[BaseModel], dict[str, str]] = {
         "name": "the name in commands, of the job, and of the table unless `table` says otherwise",
         "path": "section and selection, such as `/faction/crimes`, without a query; [one that has a contract](tables.md)",
         "frequency": "how often it is fetched: at fixed moments (UTC), the same whatever ran when, see "
-        "[running](running.md#when-each-endpoint-is-fetched)",
+        "[running](running.md#when-each-endpoint-is-fetched); `fetch_interval_seconds: 900` says the same, one of them is enough",
         "storage_mode": "`append` keeps every fetch, `replace` what the last fetch brought, `upsert` the latest of every row, `snapshot` "
         "what the last fetch brought with every earlier version in `<table>_history`; to change it later see the "
         "[runbook](runbook.md#changing-storage_mode)",

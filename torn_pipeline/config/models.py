@@ -12,7 +12,18 @@ from datetime import date, timedelta
 from enum import StrEnum
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr, ValidationInfo, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PrivateAttr,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
+from pydantic_core import PydanticCustomError
 
 from torn_pipeline.config.durations import parse_delay, parse_period
 from torn_pipeline.config.log import LogConfig
@@ -38,6 +49,7 @@ SCOPES: dict[str, Literal["account", "global"]] = {
     **dict.fromkeys(("torn", "market", "racing", "forum"), "global"),
 }
 PAGING = frozenset({"limit", "offset", "from", "to", "sort"})
+SECONDS = "fetch_interval_seconds"
 INHERITED = ("max_retries", "retry_delay", "timeout", "since", "catch_up", "max_runtime", "service_level")
 
 
@@ -138,8 +150,9 @@ class Endpoint(_Asking):
     Within a :class:`PipelineConfig` nothing is left open: ``accounts`` are the names of those it is fetched
     with (one for a global endpoint), ``table`` is the root table's name, ``scope`` is set, and the inherited
     fields hold the file's defaults where the endpoint has none of its own. ``frequency`` is a number of
-    whole minutes. ``ids_from`` names the table and the column that has the ids of the path. ``max_quarantined`` is a share of
-    a fetch's roots, ``max_closed`` of the rows that a snapshot finds and may be without, both from 0 to 1.
+    whole minutes, which a file may give as ``fetch_interval_seconds`` too. ``ids_from`` names the table and the column that has the
+    ids of the path. ``max_quarantined`` is a share of a fetch's roots, ``max_closed`` of the rows that a snapshot finds and may be
+    without, both from 0 to 1.
     """
 
     name: Name
@@ -155,6 +168,22 @@ class Endpoint(_Asking):
     table: Name = Field(default="", validate_default=False)
     scope: Literal["account", "global"] | None = None
     ids_from: str = Field(default="", validate_default=False)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _takes_seconds(cls, data: object) -> object:
+        """``fetch_interval_seconds: 900`` for ``frequency: PT15M``."""
+        if not isinstance(data, dict) or SECONDS not in data:
+            return data
+        seconds = data[SECONDS]
+        if "frequency" in data:
+            problem = "is given besides `frequency`: leave one of them out"
+        elif isinstance(seconds, bool) or not isinstance(seconds, int) or seconds < 1 or seconds % 60:
+            problem = "must be a number of seconds that makes whole minutes, above zero: write for example 900"
+        else:
+            return {name: value for name, value in data.items() if name != SECONDS} | {"frequency": timedelta(seconds=seconds)}
+        error = PydanticCustomError("value_error", "{error}", {"error": problem})
+        raise ValidationError.from_exception_data(cls.__name__, [{"type": error, "loc": (SECONDS,), "input": seconds}])
 
     @property
     def ticks(self) -> Ticks:

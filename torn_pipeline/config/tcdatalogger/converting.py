@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
-from torn_pipeline.config.durations import format_duration, parse_delay, parse_period
+from torn_pipeline.config.durations import LONGEST, format_duration, parse_delay, parse_period
 from torn_pipeline.config.loader import KEY_FIELDS
-from torn_pipeline.config.models import SCOPES, Account, Defaults, Endpoint, StorageMode
+from torn_pipeline.config.models import SCOPES, SECONDS, Account, Defaults, Endpoint, StorageMode
 from torn_pipeline.config.rules import TORN_LIMIT
 from torn_pipeline.config.tcdatalogger.address import read_address
 from torn_pipeline.config.wording import sentence_of
@@ -32,6 +32,7 @@ DROPPED = {
     "use_time_windows": "what is new, and how a list is read whole, is the pipeline's business",
     "pagination": "the pipeline follows the API's own links to the last page",
     "rate_limit": "`rate_limit` in `defaults` holds for all calls of an account",
+    SECONDS: "`frequency` says how often",
     "timezone": "periods are counted in UTC",
     **dict.fromkeys(KEY_FIELDS, "keys come from the environment, so take them out of that file"),
 }
@@ -131,7 +132,7 @@ def _take(entry: Entry, done: Converted, modes: Mapping[str, Collection[str]], t
         left_out = _why_left_out(path, address, entry, modes)
         if address.ids and not left_out:
             told.add(entry.name, f"taken out of the path: {', '.join(address.ids)}; {path} answers for the key's own {address.section}")
-        frequency, slow = _frequency(entry.fields.get("frequency", USUAL_FREQUENCY))
+        frequency, slow = _frequency(_asked(entry))
         mode, unsuited = _mode(entry.fields.get("storage_mode", USUAL_MODE), path, modes.get(path, tuple(StorageMode)))
         wanted = {"path": path, "frequency": frequency, "storage_mode": mode, "params": dict(address.params), **ways}
         group = _group(done.groups, wanted, left_out, "; ".join(filter(None, (slow, unsuited))))
@@ -166,11 +167,21 @@ def _why_left_out(path: str, address: Address, entry: Entry, modes: Mapping[str,
 
 def _tell_dropped(entry: Entry, told: _Notes) -> None:
     for name in entry.fields:
-        if name not in {*RETRY, "table", "frequency", "storage_mode", "selection", "selections"}:
+        if name == SECONDS and "frequency" not in entry.fields:
+            told.add(entry.name, f"`{name}` becomes `frequency`")
+        elif name not in {*RETRY, "table", "frequency", "storage_mode", "selection", "selections"}:
             told.add(entry.name, f"`{name}` is dropped: {DROPPED.get(name, 'there is no such setting here')}")
     for name, usual in (("frequency", USUAL_FREQUENCY), ("storage_mode", USUAL_MODE)):
-        if name not in entry.fields:
+        if name not in entry.fields and not (name == "frequency" and SECONDS in entry.fields):
             told.add(entry.name, f"`{name}` is written out: {usual}, as TCdatalogger takes it")
+
+
+def _asked(entry: Entry) -> object:
+    """How often an entry asks to be fetched, as it says so."""
+    seconds = entry.fields.get(SECONDS)
+    if "frequency" in entry.fields or isinstance(seconds, bool) or not isinstance(seconds, int):
+        return entry.fields.get("frequency", entry.fields.get(SECONDS, USUAL_FREQUENCY))
+    return format_duration(timedelta(seconds=seconds)) if 0 < seconds < LONGEST.total_seconds() else str(seconds)
 
 
 def _frequency(given: object) -> tuple[str, str]:

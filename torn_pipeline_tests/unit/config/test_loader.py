@@ -131,6 +131,7 @@ endpoints:
         ("accounts: [b]", "5: endpoints.crimes.accounts[0]: there is no account of this name: add it to `accounts`, or use one of default"),
         ("accounts: default", "5: endpoints.crimes.accounts: is 'default': must be a list, write [default]"),
         ("accounts: [default, default]", "5: endpoints.crimes.accounts: names an account twice: name each once"),
+        ("fetch_interval_seconds: 60", "5: endpoints.crimes.fetch_interval_seconds: is given besides `frequency`: leave one of them out"),
         ("scope: everyone", "5: endpoints.crimes.scope: is 'everyone': use account or global"),
         ("max_quarantined: .nan", "5: endpoints.crimes.max_quarantined: is nan: must be at most 1"),
         ("max_retries: true", "5: endpoints.crimes.max_retries: is true: must be a whole number"),

@@ -13,6 +13,7 @@ from pydantic import ValidationError
 from torn_pipeline.config import Endpoint, PipelineConfig, StorageMode, load_config
 from torn_pipeline.config.ticks import CatchUp
 from torn_pipeline.config.weights import Weights
+from torn_pipeline.errors import ConfigError
 from torn_pipeline.settings import Settings
 
 if TYPE_CHECKING:
@@ -65,6 +66,15 @@ def test_a_name_a_path_and_a_frequency_are_enough(tmp_path: Path) -> None:
         "service_level": 0.99,
     }
     assert endpoint.ticks.period == timedelta(hours=12)
+
+
+def test_how_often_may_be_said_in_seconds(tmp_path: Path) -> None:
+    text = "endpoints: [{name: crimes, path: /faction/crimes, fetch_interval_seconds: %s}]"
+    (endpoint,) = _config(tmp_path, text % 900).endpoints
+    assert endpoint.frequency == timedelta(minutes=15)
+    for seconds in ("0", "-60", "90", "60.0", "true", "PT1M"):
+        with pytest.raises(ConfigError, match=r"fetch_interval_seconds: must be a number of seconds that makes whole minutes, above zero"):
+            _config(tmp_path, text % seconds)
 
 
 def test_an_endpoint_overrides_the_defaults_field_by_field(tmp_path: Path) -> None:

@@ -217,6 +217,16 @@ def test_defaults_that_cannot_stay_as_they_are(
 # --- what cannot be taken over ---------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize(("seconds", "printed"), [(900, "PT15M"), (90, "PT2M"), (-1, "P1D"), ("900", "P1D")])
+def test_an_interval_in_seconds_becomes_a_frequency(seconds: object, printed: str) -> None:
+    entry = {name: value for name, value in CRIMES.items() if name != "frequency"}
+    result = imported_from(json.dumps({"endpoints": [entry | {"fetch_interval_seconds": seconds}]}), FILE, ())
+    assert the_endpoint(result)["frequency"] == printed
+    assert the_endpoint(result).get("enabled", True) == (seconds == 900)
+    assert the_note(result, "`fetch_interval_seconds` becomes `frequency`")
+    assert "`frequency` says how often" in the_note(imported({"fetch_interval_seconds": 900}), "`fetch_interval_seconds` is dropped: ")
+
+
 @pytest.mark.parametrize(
     ("given", "printed"),
     [("PT90S", "PT2M"), ("PT0S", "PT1M"), ("P7DT1S", "P7DT1M"), ("P1M", "P1D"), ("daily", "P1D"), (900, "P1D")],
