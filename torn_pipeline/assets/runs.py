@@ -26,12 +26,12 @@ def asked_account(run: dg.DagsterRun) -> str:
     return account_of(run.tags.get("dagster/partition") or run.tags.get(_FIRST, ""))
 
 
-def asked_accounts(run: dg.DagsterRun, accounts: Sequence[str]) -> Sequence[str]:
+def asked_accounts(run: dg.DagsterRun, accounts: tuple[str, ...]) -> tuple[str, ...]:
     """Those of an endpoint's accounts that a run is for: more than one where a person chose days of several."""
     first, last = account_of(run.tags.get(_FIRST, "")), account_of(run.tags.get(_LAST, ""))
     if first in accounts and last in accounts:
         return accounts[accounts.index(first) : accounts.index(last) + 1]
-    return [asked_account(run)]
+    return (asked_account(run),)
 
 
 def steps_of(plans: Sequence[EndpointPlan]) -> dict[str, tuple[str, ...]]:

@@ -194,7 +194,7 @@ def _run(
         own = [check for check in checks if check.asset_key.to_user_string() in about.assets and check.asset_key not in told]
         told.update(check.asset_key for check in own)
         made = _Made(name, about, next((check.asset_key.path[-1] for check in own if check.check_name == QUARANTINE), name), at)
-        accounts = asked_accounts(run, about.accounts) if about.accounts else [""]
+        accounts = asked_accounts(run, about.accounts) if about.accounts else ("",)
         if ok is not None:
             why = ("", "") if ok else why_failed(instance, run.run_id, about.steps)
             yield from (_ended(run, made, account, why, ok=ok) for account in accounts)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
@@ -10,11 +11,11 @@ from typing import TYPE_CHECKING, Any
 import dagster as dg
 
 from torn_pipeline.alerts import Kind, Observation, Severity
+from torn_pipeline.assets.runs import asked_accounts
 from torn_pipeline.automation import observing
 from torn_pipeline.automation.looking import watched_by_name
 from torn_pipeline.automation.observing import Watched, automations, ended_runs
 from torn_pipeline.simulator import HttpStatus
-from torn_pipeline_tests.dagster.running import ENDPOINTS
 from torn_pipeline_tests.dagster.test_runs import FIRST, RETRY_TAG, SCHEDULED, crimes_of
 
 if TYPE_CHECKING:
@@ -30,10 +31,14 @@ NOW = datetime(2026, 5, 4, 12, tzinfo=UTC)
 QUARTER = timedelta(minutes=15)
 
 
+def watched(platform: Platform) -> dict[str, Watched]:
+    pipeline = platform.pipeline
+    return watched_by_name(pipeline, [pipeline.plan(endpoint.name) for endpoint in pipeline.config.endpoints])
+
+
 def news(platform: Platform, cursor: str) -> tuple[list[Observation], str]:
-    plans = [platform.pipeline.plan(name) for name in ENDPOINTS]
     checks = [spec for one in platform.defs.assets or () if isinstance(one, dg.AssetsDefinition) for spec in one.check_specs]
-    return ended_runs(platform.instance, cursor, watched_by_name(platform.pipeline, plans), datetime.now(UTC), ui_url=UI, checks=checks)
+    return ended_runs(platform.instance, cursor, watched(platform), datetime.now(UTC), ui_url=UI, checks=checks)
 
 
 # --- runs and their checks -------------------------------------------------------------------------------------
@@ -158,6 +163,122 @@ def test_more_ends_than_one_look_takes_are_told_in_their_order_and_none_twice(pl
         told += [(one.link.rpartition("/")[2], one.ok) for one in found if one.kind is Kind.RUN_FAILED]
 
     assert told == ended
+
+
+# --- whoever starts a run ----------------------------------------------------------------------------------------
+
+
+def click(platform: Platform, *assets: str, **options: Any) -> dg.ExecuteInProcessResult:  # noqa: ANN401 - Dagster's own options
+    """Materialize assets as a person does in the graph, or on their pages."""
+    keys = [dg.AssetKey.from_user_string(asset) for asset in assets]
+    job = platform.defs.resolve_implicit_global_asset_job_def()
+    return job.execute_in_process(instance=platform.instance, asset_selection=keys, raise_on_error=False, **options)
+
+
+def ended(told: list[Observation]) -> list[tuple[str, bool, tuple[str, ...]]]:
+    return [(one.subject, one.ok, one.owners) for one in told if one.kind is Kind.RUN_FAILED]
+
+
+def test_a_run_of_clicked_assets_is_told_as_one_of_their_endpoint(platform: Platform) -> None:
+    _, cursor = news(platform, "")
+    fault = HttpStatus(path="/faction/members", status=503, times=MANY)
+    platform.simulator.faults.append(fault)
+    result = click(platform, *ABOUT.assets, partition_key="default")
+    run = platform.instance.get_run_by_id(result.run_id)
+    assert run is not None
+    assert run.job_name == "__ASSET_JOB"
+    click(platform, *watched(platform)["torn_items"].assets)
+
+    told, cursor = news(platform, cursor)
+    failed = (f"{MEMBERS}|default", False, ABOUT.owners)
+    assert ended(told) == [failed, ("torn_items|", True, ("team:torn",))]
+    assert (told[0].title, told[0].assets, told[0].cause) == (f"{MEMBERS} for default failed", ABOUT.assets, "the API is in trouble")
+
+    platform.run(MEMBERS, tags={"dagster/backfill": "abcdefgh"})
+    assert ended(news(platform, cursor)[0]) == [failed]
+    platform.simulator.faults.clear()
+    _, cursor = news(platform, cursor)
+    click(platform, f"raw/{MEMBERS}", partition_key="default")
+    told, cursor = news(platform, cursor)
+    assert ended(told) == []  # as it says nothing of the table
+    click(platform, *ABOUT.assets, partition_key="default")
+    assert ended(news(platform, cursor)[0]) == [(f"{MEMBERS}|default", True, ABOUT.owners)]
+
+
+def test_a_run_of_assets_of_several_endpoints_is_told_as_one_of_each(platform: Platform) -> None:
+    _, cursor = news(platform, "")
+    fault = HttpStatus(path="/faction/members", status=503, times=MANY)
+    platform.simulator.faults.append(fault)
+    known = watched(platform)
+    _, *tables = known["torn_items"].assets
+    click(platform, *ABOUT.assets, *known["faction_basic"].assets, *tables, partition_key="default")
+
+    told, _ = news(platform, cursor)
+    assert sorted((subject, ok) for subject, ok, _ in ended(told)) == [
+        ("faction_basic|default", True), ("faction_members|default", False), ("torn_items|", False),
+    ]  # fmt: skip
+    texts = {one.subject: one.text for one in told if not one.ok}
+    assert "503" in texts["faction_members|default"]
+    assert texts["torn_items|"].startswith("nothing of torn_items has landed")
+    assert {one.owners for one in told if one.subject.startswith("torn/faction_basic")} == {("team:faction",)}
+
+
+def test_what_is_about_the_platform_is_told_to_its_owners_and_a_kpi_to_those_of_its_table(platform: Platform) -> None:
+    config = json.loads(platform.settings.config.read_text(encoding="utf-8"))
+    queries = {"members": "SELECT count(*) FROM faction_members", "typo": "SELECT count(*) FROM faction_member"}
+    config["kpis"] = [{"name": name, "table": MEMBERS, "sql": sql} for name, sql in queries.items()]
+    platform.settings.config.write_text(json.dumps(config), encoding="utf-8")
+    platform.reload()
+    platform.run(MEMBERS)
+    _, cursor = news(platform, "")
+
+    for job in ("ops_health", "ops_service_levels", "kpis"):
+        platform.run(job)
+    click(platform, "mart/members")
+
+    told, _ = news(platform, cursor)
+    ops = ("team:ops",)
+    assert ended(told) == [
+        ("ops_health|", True, ops), ("ops_service_levels|", True, ops),
+        ("mart/members|", True, ABOUT.owners), ("mart/typo|", False, ABOUT.owners), ("mart/members|", True, ABOUT.owners),
+    ]  # fmt: skip
+    assert [(one.assets, one.owners) for one in told if one.subject == "ops/health|score|"] == [(("ops/health",), ops)]
+
+
+SHARED = {
+    name: Watched((f"raw/{name}", "torn/crimes"), ("team:faction",), name, (f"raw__{name}", "done_tables"), "a", ("a", "b", "c"))
+    for name in ("done", "open")
+}
+
+
+def went(
+    assets: tuple[str, ...], *, begun: tuple[str, ...] = (), succeeded: tuple[str, ...] = (), status: str = "FAILURE"
+) -> dict[str, bool | None]:
+    """What a run of assets says of endpoints that share a table; these steps of it began, of which those succeeded."""
+    keys = frozenset(dg.AssetKey.from_user_string(asset) for asset in assets)
+    run = dg.DagsterRun(job_name="__ASSET_JOB", status=dg.DagsterRunStatus(status), asset_selection=keys)
+    seen = [(step, dg.DagsterEventType.STEP_START) for step in begun] + [(step, dg.DagsterEventType.STEP_SUCCESS) for step in succeeded]
+    events: list[Any] = [SimpleNamespace(step_key=step, event_type=kind) for step, kind in seen]
+    return dict(observing._outcomes(run, events, SHARED))
+
+
+def test_what_a_run_says_of_each_is_no_more_than_it_has_shown() -> None:
+    both = ("raw/done", "raw/open", "torn/crimes")
+    assert went(both, status="SUCCESS") == {"done": True, "open": True}
+    assert went(("torn/crimes",), status="SUCCESS") == {"done": None}
+    assert went(("raw/open", "torn/crimes"), status="SUCCESS") == {"open": True}
+    assert went(("raw/open",)) == {"open": False}
+    assert went(both) == {"done": False, "open": False}  # it could not start
+    assert went(both, begun=("raw__done",)) == {"done": False, "open": None}  # it was killed
+    assert went(both, begun=("raw__done", "raw__open"), succeeded=("raw__open",)) == {"done": False, "open": None}
+    assert went(("ops/elsewhere",)) == {}
+
+
+def test_days_that_somebody_chose_of_several_accounts_are_those_of_all_between() -> None:
+    chosen = {"dagster/asset_partition_range_start": "a|2026-05-01", "dagster/asset_partition_range_end": "b|2026-05-04"}
+    accounts = SHARED["done"].accounts
+    assert asked_accounts(dg.DagsterRun(job_name="done", tags={"dagster/partition": "a|2026-05-01", **chosen}), accounts) == ("a", "b")
+    assert asked_accounts(dg.DagsterRun(job_name="done", tags={"dagster/partition": "c|2026-05-01"}), accounts) == ("c",)
 
 
 # --- schedules and sensors ---------------------------------------------------------------------------------------

@@ -159,7 +159,7 @@ def test_an_alert_tells_of_a_rule_once_with_its_rows_and_of_its_recovery(platfor
         platform.run(MEMBERS, account)
         look(platform, looks)
     title = "check all_in_crimes of torn/faction_members for all accounts"
-    assert sent(platform) == [("alert", f"{title} failed")]
+    assert sent(platform) == [("alert", f"{title} warns")]
     (line,) = (platform.settings.data_dir / "alerts.jsonl").read_text(encoding="utf-8").splitlines()
     assert f"- id {lazy['id']}, name {lazy['name']}" in json.loads(line)["lines"]
 
@@ -167,7 +167,7 @@ def test_an_alert_tells_of_a_rule_once_with_its_rows_and_of_its_recovery(platfor
     platform.run(MEMBERS)
     look(platform, looks)
 
-    assert sent(platform)[1:] == [("recovery", f"Right again: {title} failed")]
+    assert sent(platform)[1:] == [("recovery", f"Right again: {title} warns")]
 
 
 def test_a_table_that_no_endpoint_writes_is_refused_with_its_line(platform: Platform) -> None:
@@ -298,7 +298,7 @@ def test_an_alert_tells_those_of_the_table_of_a_target_that_is_missed(platform: 
     run_kpis(platform)
     look(platform, looks)
 
-    assert sent(platform) == [("alert", "check target of mart/idle_share failed")]
+    assert sent(platform) == [("alert", "check target of mart/idle_share warns")]
 
 
 # --- service levels ------------------------------------------------------------------------------------------
