@@ -127,6 +127,22 @@ def test_a_busy_warehouse_keeps_no_alert_waiting(platform: Platform, monkeypatch
     assert len(sent(platform)) == 1
 
 
+def test_a_rule_for_an_owner_hears_of_all_that_is_theirs_and_of_nothing_else(platform: Platform, monkeypatch: pytest.MonkeyPatch) -> None:
+    rules = "rules: [{name: theirs, owners: ['team:ops'], channels: [file]}]"
+    file = platform.settings.config.parent / "alerts.yaml"
+    file.write_text(f"channels: [{{name: file, kind: file, path: alerts.jsonl}}]\n{rules}\n", encoding="utf-8")
+    looks = Looks()
+    look(platform, looks)
+    platform.simulator.faults.append(HttpStatus(status=503, times=MANY))
+    platform.run("faction_members")
+    with monkeypatch.context() as patch:
+        patch.setattr(DuckDBWarehouse, "status", lambda _: (_ for _ in ()).throw(WarehouseBusy("another process writes")))
+        platform.run("ops_health")
+        look(platform, looks)
+
+    assert sent(platform) == [("alert", "ops_health failed")]
+
+
 def test_a_schedule_that_another_frequency_has_replaced_is_not_missed(platform: Platform, ticked: Ticked) -> None:
     for name in ("faction_crimes_schedule", "faction_members_schedule"):
         ticked.states.append((name, "RUNNING"))
