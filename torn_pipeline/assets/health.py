@@ -30,7 +30,7 @@ How good the data is, from 0 to 100: the mean of the scores of all tables, each 
 
 - **A table's score** is shared out among its checks by their weights, which the section `weights` of the config may change. A check \
 that a table does not have leaves its points to the others. One that passed gives all of them, one that warns half, one that failed \
-or was never made none.
+or was never made none. What was never loaded, and does not have to be yet, does not count.
 - **A profile** of each table is among the events of its asset: nulls, distinct values, least, greatest and quartiles of each column, \
 and small plots. It takes a query of each table that reads all of it, so it is made once a day.
 - **For years** the result of each check and the scores are kept in the table `torn_meta.measurements` of the warehouse.
@@ -64,16 +64,27 @@ def _health(context: dg.AssetExecutionContext, pipeline: PipelineResource) -> It
         scores, profiles, measured = {}, [], list[Measurement]()
         for found in profiled(opened, now):
             graded = check_grades(context.instance, found.plans, found.table, fresh)
-            scores[found.table.name] = score = table_score(found.table.name, graded, weights)
+            metadata = profile_metadata(found)
+            if score := table_score(found.table.name, graded, weights):
+                scores[found.table.name] = score
+                measured += _measured(score, graded, now, context.run.run_id)
+                metadata |= score_metadata(score)
             profiles.append(_summary(found, score))
-            measured += _measured(score, graded, now, context.run.run_id)
-            metadata = {**profile_metadata(found), **score_metadata(score)}
             context.log_event(dg.AssetObservation(table_key(found.table.name), metadata=metadata))
         platform = platform_score(list(scores.values()))
-        opened.warehouse.record_measurements([*measured, *_measured(platform, {}, now, context.run.run_id)])
-    lost = _lost(platform, scores)
-    yield dg.MaterializeResult(metadata={**score_metadata(platform), "tables": records(profiles), "points_lost": records(lost)})
-    yield dg.AssetCheckResult(
+        if platform:
+            opened.warehouse.record_measurements([*measured, *_measured(platform, {}, now, context.run.run_id)])
+    lost = _lost(platform, scores) if platform else []
+    told = score_metadata(platform) if platform else {}
+    yield dg.MaterializeResult(metadata={**told, "tables": records(profiles), "points_lost": records(lost)})
+    yield _result(platform, lost)
+
+
+def _result(platform: Score | None, lost: list[dict[str, object]]) -> dg.AssetCheckResult:
+    if platform is None:
+        nothing = "There is no score yet: nothing was loaded, and nothing had to be."
+        return dg.AssetCheckResult(asset_key=HEALTH, check_name=_SCORE, passed=True, description=nothing)
+    return dg.AssetCheckResult(
         asset_key=HEALTH,
         check_name=_SCORE,
         passed=platform.points >= GOOD,
@@ -89,12 +100,12 @@ def health_of(tables: Iterable[dg.AssetKey]) -> dg.AssetsDefinition:
     return asset
 
 
-def _summary(found: "Profiled", score: Score) -> dict[str, object]:
+def _summary(found: "Profiled", score: Score | None) -> dict[str, object]:
     profile = found.profile
     cells = 0 if profile is None else profile.rows * len(profile.columns)
     nulls = f"{sum(column.nulls for column in profile.columns) / cells:.1%}" if profile and cells else ""
     rows = "" if profile is None else profile.rows
-    return {"table": found.table.name, "score": score.points, "rows": rows, "nulls": nulls, "not_profiled": found.problem}
+    return {"table": found.table.name, "score": score.points if score else "", "rows": rows, "nulls": nulls, "not_profiled": found.problem}
 
 
 def _measured(score: Score, graded: Mapping[str, Graded], now: datetime, run_id: str) -> list[Measurement]:

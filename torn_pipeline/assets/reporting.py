@@ -11,7 +11,7 @@ import dagster as dg
 
 from torn_pipeline.assets.endpoints import table_key
 from torn_pipeline.assets.runs import asked_account, asset_owners, endpoint_of, find_run, why_failed
-from torn_pipeline.checks import FRESHNESS, SHOWN, Made, advice, fresh_grade, grade_of, last_made
+from torn_pipeline.checks import FRESHNESS, SHOWN, Made, advice, counting, fresh_grade, grade_of, last_made
 from torn_pipeline.errors import UsageError
 from torn_pipeline.ops.report import LISTED, AssetTold, CheckTold, Report, RunTold, content_of
 from torn_pipeline.quality.score import Grade, Graded, platform_score, table_score
@@ -65,8 +65,9 @@ def _of_platform(instance: dg.DagsterInstance | None, pipeline: Pipeline, specs:
         for table in plans[0].tables:
             asset = table_key(table.name)
             checks = tuple(_now(instance, spec, plans, fresh, now) for spec in by_asset.get(asset, ()))
-            score = table_score(table.name, {one.check: Graded(one.grade, one.says) for one in checks}, weights)
-            scores.append(score)
+            graded = counting({one.check: Graded(one.grade, one.says) for one in checks}, plans, fresh)
+            score = table_score(table.name, graded, weights)
+            scores += [score] if score else []
             names = tuple(plan.endpoint.name for plan in plans)
             assets.append(AssetTold(asset=asset.to_user_string(), endpoints=names, score=score, rows=rows.get(table.name), checks=checks))
     for key, own in by_asset.items():
@@ -158,21 +159,22 @@ def _now(
     instance: dg.DagsterInstance | None,
     spec: dg.AssetCheckSpec,
     plans: Sequence[EndpointPlan],
-    fresh: Mapping[str, Graded],
+    fresh: Mapping[str, Graded | None],
     now: datetime,
 ) -> CheckTold:
     """The last word of a check; of how fresh a table is, what is so now."""
     last = _last(instance, spec, plans)
-    if spec.name != FRESHNESS:
+    graded = fresh_grade(plans, fresh) if spec.name == FRESHNESS else None
+    if graded is None:
         return last
-    grade, why = fresh_grade(plans, fresh)
+    grade, why = graded
     to_do = advice(spec.description or "", grade)[1]
     return replace(last, grade=grade, made_at=now, run_id="", account="", says=why, rows=(), to_do=to_do)
 
 
 def _last(instance: dg.DagsterInstance | None, spec: dg.AssetCheckSpec, plans: Sequence[EndpointPlan]) -> CheckTold:
-    """The last word of a check."""
-    made = last_made(instance, spec.key) if instance else None
+    """The last word of a check, for the account for which it is worst."""
+    made = last_made(instance, spec.key, plans) if instance else None
     if made:
         return _told(made, spec)
     return CheckTold(

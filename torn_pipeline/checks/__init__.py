@@ -5,7 +5,7 @@ Here belongs which checks a table has, what they say of themselves, and how find
 """
 
 from torn_pipeline.checks.advice import advice
-from torn_pipeline.checks.last import Made, check_grades, fresh_grade, grade_of, last_made
+from torn_pipeline.checks.last import Made, check_grades, counting, fresh_grade, grade_of, last_made
 from torn_pipeline.checks.loaded import loaded_results
 from torn_pipeline.checks.specs import FRESHNESS, check_specs, table_checks
 from torn_pipeline.checks.telling import SHOWN, nothing_checked, records
@@ -18,6 +18,7 @@ __all__ = [
     "advice",
     "check_grades",
     "check_specs",
+    "counting",
     "fresh_grade",
     "grade_of",
     "last_made",

@@ -77,7 +77,8 @@ Read the reasons: most often the API has changed a type. Mend the contract (docs
 `torn-pipeline quarantine retry --all` loads what was left out, without a call.
 """,
     FRESHNESS: """\
-Is the last complete fetch young enough: no older than two periods of the endpoint and the time that a run may take?
+Is what was last loaded young enough: fetched no longer ago than two periods of the endpoint, so that one may fail, and the time that \
+a run may take (`max_runtime`, but no more than a third period, or ten minutes where that is longer)?
 
 - **Passed**: yes.
 - **Warning**: not what was loaded now. Fetch it anew with `torn-pipeline materialize {name}`; when runs fail, their page says why, \

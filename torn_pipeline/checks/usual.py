@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from torn_pipeline.checks.specs import FRESHNESS, NULLS, VOLUME
@@ -28,15 +27,10 @@ if TYPE_CHECKING:
 __all__ = ["freshness_result", "nulls_result", "volume_result"]
 
 
-@dataclass(frozen=True, slots=True)
-class _State:
-    fetched_at: datetime
-
-
 def freshness_result(plan: EndpointPlan, fetched: Fetch, now: datetime) -> dg.AssetCheckResult:
     """Whether what was loaded is young enough at ``now``."""
     endpoint = plan.endpoint
-    found = freshness(_State(fetched.fetched_at), endpoint.frequency, now, grace=endpoint.max_runtime)
+    found = freshness(endpoint, fetched.fetched_at, now)
     age = now - fetched.fetched_at
     problem = "" if found.ok else f"what was loaded was fetched {age} ago, and {endpoint.name} is fetched every {endpoint.frequency}"
     metadata: Metadata = {"age_seconds": round(age.total_seconds()), "allowed_seconds": round(found.allowed.total_seconds())}

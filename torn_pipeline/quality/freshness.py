@@ -1,4 +1,4 @@
-"""Freshness: whether an endpoint's last complete fetch is as young as its frequency lets one expect."""
+"""Freshness: whether what was last loaded of an endpoint is as young as its frequency lets one expect. Nothing else says how old is old."""
 
 from __future__ import annotations
 
@@ -9,37 +9,40 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from datetime import datetime
 
-__all__ = ["GRACE", "Freshness", "allowed_age", "freshness"]
+__all__ = ["Freshness", "allowed_age", "freshness"]
 
-GRACE = timedelta(hours=1)
-"""What a run may take besides: as long as the default of ``max_runtime``."""
+_LEAST_FOR_A_RUN = timedelta(minutes=10)
 
 
-class _State(Protocol):
-    """Where an endpoint stands for an account."""
+class _Endpoint(Protocol):
+    """How often an endpoint is fetched, and how long a run of it may take."""
 
     @property
-    def fetched_at(self) -> datetime | None:
-        """When its last complete fetch began (UTC), ``None`` when there was none."""
-        ...
+    def frequency(self) -> timedelta: ...
+
+    @property
+    def max_runtime(self) -> timedelta: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Freshness:
-    """Whether the last complete fetch is young enough; its ``age`` (``None``: there was none), and the age that is ``allowed``."""
+    """Whether what was loaded is young enough; its ``age`` (``None``: nothing was), and the age that is ``allowed``."""
 
     ok: bool
     age: timedelta | None
     allowed: timedelta
 
 
-def allowed_age(frequency: timedelta, *, grace: timedelta = GRACE) -> timedelta:
-    """How old the last complete fetch may be: twice the frequency, so that one tick may fail, and ``grace`` for the run itself."""
-    return 2 * frequency + grace
+def allowed_age(endpoint: _Endpoint) -> timedelta:
+    """How old the newest fetch may be that was loaded: two periods, so that one tick may fail, and what a run may take.
+
+    That is ``max_runtime``, but no more than another period, or ten minutes where the period is shorter.
+    """
+    return 2 * endpoint.frequency + min(endpoint.max_runtime, max(endpoint.frequency, _LEAST_FOR_A_RUN))
 
 
-def freshness(state: _State, frequency: timedelta, now: datetime, *, grace: timedelta = GRACE) -> Freshness:
-    """Judge an endpoint that is fetched every ``frequency``, at ``now`` (UTC), by the age that is allowed."""
-    allowed = allowed_age(frequency, grace=grace)
-    age = None if state.fetched_at is None else now - state.fetched_at
+def freshness(endpoint: _Endpoint, data_at: datetime | None, now: datetime) -> Freshness:
+    """Judge at ``now`` what was loaded of an endpoint, whose newest fetch began at ``data_at`` (both UTC), by the age that is allowed."""
+    allowed = allowed_age(endpoint)
+    age = None if data_at is None else now - data_at
     return Freshness(ok=age is not None and age <= allowed, age=age, allowed=allowed)

@@ -74,21 +74,24 @@ class Score:
         return sum(line.got for line in self.lines)
 
 
-def table_score(table: str, graded: Mapping[str, Graded], weights: Mapping[str, int] = WEIGHTS) -> Score:
-    """The score of a table by how its checks went, each under its name; those without a weight do not count."""
+def table_score(table: str, graded: Mapping[str, Graded], weights: Mapping[str, int] = WEIGHTS) -> Score | None:
+    """The score of a table by how its checks went, each under its name; those without a weight do not count, ``None`` where none does."""
     known = {name: graded[name] for name, weight in weights.items() if weight and name in graded}
     points = _shared_out(_ALL, [Fraction(weights[name]) for name in known])
     lines = [
         Line(what=name, points=most, got=_got(found.grade, most), why=_why(found))
         for (name, found), most in zip(known.items(), points, strict=True)
     ]
-    return Score(of=table, lines=tuple(lines))
+    return Score(of=table, lines=tuple(lines)) if lines else None
 
 
-def platform_score(scores: Sequence[Score]) -> Score:
-    """The score of the platform, the mean of its tables' ones: a line for each, the worst first, and the points that it loses."""
+def platform_score(scores: Sequence[Score]) -> Score | None:
+    """The score of the platform, the mean of its tables' ones: a line for each, the worst first, and the points that it loses.
+
+    Where no table has a score yet it is ``None``.
+    """
     if not scores:
-        return Score(of="platform", lines=(Line(what="tables", points=_ALL, got=_ALL, why="there is no table yet"),))
+        return None
     scores = sorted(scores, key=lambda score: score.points)
     lacking = [Fraction(_ALL - score.points, len(scores)) for score in scores]
     points = _shared_out(_ALL, [Fraction(1)] * len(scores))

@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING
 
 from torn_pipeline.config import StorageMode
 from torn_pipeline.errors import WarehouseError
-from torn_pipeline.quality.freshness import freshness
 from torn_pipeline.quality.profile import days_until
 from torn_pipeline.quality.score import Grade, Graded
-from torn_pipeline.steps.states import states
+from torn_pipeline.steps.aging import aged
 from torn_pipeline.torn import day_span
 
 if TYPE_CHECKING:
@@ -19,6 +18,7 @@ if TYPE_CHECKING:
     from datetime import date, datetime
 
     from torn_pipeline.plan import EndpointPlan
+    from torn_pipeline.steps.aging import Aged
     from torn_pipeline.steps.context import Pipeline
     from torn_pipeline.tables.table import Table
     from torn_pipeline.warehouse import TableProfile
@@ -75,21 +75,32 @@ def profiled(pipeline: Pipeline, now: datetime) -> Iterator[Profiled]:
                 yield Profiled(table=table, plans=plans, profile=profile, days=days, last_day=now.date())
 
 
-def fresh_now(pipeline: Pipeline, now: datetime) -> dict[str, Graded]:
-    """How fresh each enabled endpoint is at ``now``, for the account that waits longest; without those that are asked by id.
+def fresh_now(pipeline: Pipeline, now: datetime) -> dict[str, Graded | None]:
+    """How fresh each enabled endpoint is at ``now``, for the account that waits longest.
+
+    It is ``None`` of what is not due yet: nothing was ever loaded, and it is not enabled for so long that anything had to be. What is
+    asked by id is there only as long as it is not due.
 
     Raises:
         WarehouseError: when the warehouse cannot be read.
         WarehouseBusy: when another process holds it for too long.
     """
-    known = {endpoint.name: endpoint for endpoint in pipeline.config.endpoints if endpoint.enabled and not endpoint.ids_from}
-    found = {name: Graded(Grade.PASSED) for name in known}
-    for state in states(pipeline, now):
-        endpoint = known.get(state.endpoint)
-        if endpoint and not freshness(state, endpoint.frequency, now, grace=endpoint.max_runtime).ok:
-            last = f"{state.fetched_at:%Y-%m-%d %H:%M} UTC" if state.fetched_at else "never"
-            found[endpoint.name] = Graded(Grade.FAILED, f"{state.account} was last fetched: {last}")
+    by_endpoint: dict[str, list[Aged]] = {}
+    for one in aged(pipeline, now):
+        by_endpoint.setdefault(one.endpoint.name, []).append(one)
+    found: dict[str, Graded | None] = {}
+    for name, each in by_endpoint.items():
+        if all(one.is_waiting for one in each):
+            found[name] = None
+        elif not each[0].endpoint.ids_from:
+            stale = [one for one in each if not one.found.ok]
+            found[name] = _stale(min(stale, key=lambda one: one.since)) if stale else Graded(Grade.PASSED)
     return found
+
+
+def _stale(one: Aged) -> Graded:
+    last = f"{one.state.data_at:%Y-%m-%d %H:%M} UTC" if one.state.data_at else "never"
+    return Graded(Grade.FAILED, f"what was last loaded of {one.state.account} was fetched: {last}")
 
 
 def _days(pipeline: Pipeline, plan: EndpointPlan, table: Table, now: datetime) -> list[int]:

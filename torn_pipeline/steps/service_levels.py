@@ -49,7 +49,7 @@ def service_levels(pipeline: Pipeline, now: datetime) -> list[Level]:
     found = []
     for endpoint in pipeline.config.endpoints:
         if endpoint.enabled and not endpoint.ids_from:
-            allowed = allowed_age(endpoint.frequency, grace=endpoint.max_runtime)
+            allowed = allowed_age(endpoint)
             for account in endpoint.accounts:
                 level = service_level(arrivals.get((endpoint.name, account), ()), allowed, since, now)
                 found.append(Level(endpoint=endpoint.name, account=account, objective=endpoint.service_level, found=level))

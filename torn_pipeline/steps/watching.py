@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING
 from torn_pipeline.alerts import Kind, Observation, Severity
 from torn_pipeline.config.budget import calls_a_minute
 from torn_pipeline.ops.disk import LEAST_FREE, free_bytes
-from torn_pipeline.quality.freshness import freshness
+from torn_pipeline.steps.aging import aged
 from torn_pipeline.steps.asking import daily_rows, key_states, seen_calls
-from torn_pipeline.steps.states import states
 from torn_pipeline.torn.keys import USABLE
 from torn_pipeline.torn.reads import MOST_ROWS
 
@@ -18,9 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from datetime import datetime
 
-    from torn_pipeline.config import Endpoint
+    from torn_pipeline.steps.aging import Aged
     from torn_pipeline.steps.context import Pipeline
-    from torn_pipeline.steps.states import EndpointState
 
 __all__ = ["DAEMON", "service_observation", "watch_machine", "watch_tables"]
 
@@ -77,19 +75,17 @@ def watch_tables(pipeline: Pipeline, now: datetime) -> tuple[list[Observation], 
     """Whether every enabled endpoint is fresh for each of its accounts, and whether the calls that the schedules need are there.
 
     Asks the warehouse, so it comes with the moment before which it need not be asked again: when the first of them will be too old,
-    an hour at most; five minutes while one is. What was never fetched is left out: it is new, or its runs fail, which is told by
-    these. So is what is asked by id, when there is something to ask for.
+    an hour at most; five minutes while one is. What was never loaded is too old once it is enabled for so long. What is asked by id is
+    left out: it is asked when there is something to ask for.
 
     Raises:
         PipelineError: the warehouse cannot be read.
     """
-    endpoints = {endpoint.name: endpoint for endpoint in pipeline.config.endpoints if endpoint.enabled and not endpoint.ids_from}
     found, again = [], now + _LONGEST_WITHOUT
-    for state in states(pipeline, now):
-        if state.endpoint in endpoints and state.fetched_at is not None:
-            observation, until = _freshness(endpoints[state.endpoint], state, now)
-            found.append(observation)
-            again = min(again, until if observation.ok else now + _WHILE_STALE)
+    for one in aged(pipeline, now):
+        if not one.endpoint.ids_from:
+            found.append(_freshness(one, now))
+            again = min(again, one.until if one.found.ok else now + _WHILE_STALE)
     limit = pipeline.config.defaults.rate_limit
     for account, calls in calls_a_minute(pipeline.config, seen_calls(pipeline.warehouse, pipeline.config)).items():
         what = f"calls a minute that account {account} may make, for the schedules alone ({calls:.3g} of {limit})"
@@ -112,21 +108,32 @@ def _disks(pipeline: Pipeline, now: datetime) -> Iterator[Observation]:
         )
 
 
-def _freshness(endpoint: Endpoint, state: EndpointState, now: datetime) -> tuple[Observation, datetime]:
-    """Whether an endpoint is fresh, and until when it is."""
-    found = freshness(state, endpoint.frequency, now, grace=endpoint.max_runtime)
-    observation = Observation(
+def _freshness(one: Aged, now: datetime) -> Observation:
+    """Whether an endpoint is fresh for an account."""
+    ok, state = one.found.ok, one.state
+    if state.data_at is None:
+        how = "is not due yet" if ok else "was never loaded"
+        said = f"it is enabled since {_moment(one.since)} at least, and nothing was loaded"
+    else:
+        how = "is fresh" if ok else "is no longer fresh"
+        said = f"the last fetch that was loaded began {_moment(state.data_at)}"
+    if state.unloaded_at:
+        said += f"; that of {_moment(state.unloaded_at)} is complete and was not loaded: torn-pipeline load {state.endpoint}"
+    return Observation(
         kind=Kind.STALE,
         subject=f"{state.endpoint}|{state.account}",
-        ok=found.ok,
+        ok=ok,
         at=now,
         severity=Severity.ERROR,
-        title=f"{state.endpoint} for {state.account} is {'fresh' if found.ok else 'no longer fresh'}",
-        text="" if found.ok else f"its last complete fetch began {state.fetched_at:%Y-%m-%d %H:%M} UTC; see its runs in the UI",
-        assets=(f"torn/{endpoint.table}",),
-        owners=(endpoint.owner,),
+        title=f"{state.endpoint} for {state.account} {how}",
+        text="" if ok else f"{said}; see its runs in the UI, and whether its schedule is on",
+        assets=(f"torn/{one.endpoint.table}",),
+        owners=(one.endpoint.owner,),
     )
-    return observation, (state.fetched_at or now) + found.allowed
+
+
+def _moment(at: datetime) -> str:
+    return f"{at:%Y-%m-%d %H:%M} UTC"
 
 
 def _budget(subject: str, now: datetime, share: float, what: str) -> Observation:

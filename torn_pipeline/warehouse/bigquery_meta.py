@@ -454,11 +454,12 @@ def status(service: Service) -> list[EndpointStatus]:
     there = set(service.tables())
     known = service.rows(
         f"""SELECT f.endpoint, f.account, MAX(IF(f.complete, started, NULL)) AS fetched_at,
-            MAX_BY(f._fetch_id, IF(f.complete, f.started, NULL)) AS fetch_id, ANY_VALUE(q.n) AS quarantined,
+            MAX_BY(f._fetch_id, IF(f.complete, f.started, NULL)) AS fetch_id, ANY_VALUE(q.n) AS quarantined, MAX(l.at) AS data_at,
             (SELECT TO_JSON_STRING(ARRAY_AGG(DISTINCT table_name)) FROM {loads}) AS tables
         FROM {fetches} f LEFT JOIN
             (SELECT endpoint, account, COUNT(*) AS n FROM {place.meta_table("quarantine")} GROUP BY endpoint, account) q
             ON f.endpoint = q.endpoint AND f.account = q.account
+        LEFT JOIN (SELECT _fetch_id, MAX(_fetched_at) AS at FROM {loads} GROUP BY _fetch_id) l ON f._fetch_id = l._fetch_id
         GROUP BY f.endpoint, f.account ORDER BY f.endpoint, f.account"""
     )
     tables = sorted(there.intersection(json.loads(known[0]["tables"]) or ())) if known and known[0]["tables"] else []
@@ -476,6 +477,7 @@ def status(service: Service) -> list[EndpointStatus]:
             account=row["account"],
             fetch_id=row["fetch_id"] if row["fetched_at"] else None,
             fetched_at=row["fetched_at"],
+            data_at=row["data_at"],
             rows=rows.get((row["endpoint"], row["account"]), {}),
             quarantined=row["quarantined"] or 0,
         )

@@ -253,10 +253,10 @@ def record_quarantine(session: Session, load: Load) -> None:
         )
 
 
-def delete_quarantine(session: Session, ids: Sequence[str]) -> None:
-    """Take rows out of the quarantine."""
-    if ids:
-        session.run("DELETE FROM warehouse.torn_meta.quarantine WHERE list_contains(?, quarantine_id)", [list(ids)])
+def delete_quarantine(session: Session, ids: Sequence[str]) -> int:
+    """Take rows out of the quarantine; how many were there."""
+    gone = "DELETE FROM warehouse.torn_meta.quarantine WHERE list_contains(?, quarantine_id)"
+    return int(session.run(gone, [list(ids)])[0][0]) if ids else 0
 
 
 def quarantined(session: Session, endpoint: str | None) -> list[QuarantineRow]:
@@ -313,8 +313,10 @@ def status(session: Session) -> list[EndpointStatus]:
             rows.setdefault((endpoint, account), {})[table] = count
     known = session.run(
         """SELECT endpoint, account, arg_max(_fetch_id, started) FILTER (WHERE complete), max(started) FILTER (WHERE complete),
-            (SELECT count(*) FROM warehouse.torn_meta.quarantine q WHERE q.endpoint = f.endpoint AND q.account = f.account)
-        FROM warehouse.torn_meta.fetches f GROUP BY endpoint, account ORDER BY endpoint, account"""
+            max(data_at), (SELECT count(*) FROM warehouse.torn_meta.quarantine q WHERE q.endpoint = f.endpoint AND q.account = f.account)
+        FROM warehouse.torn_meta.fetches f LEFT JOIN
+            (SELECT _fetch_id, max(_fetched_at) AS data_at FROM warehouse.torn_meta.loads GROUP BY _fetch_id) USING (_fetch_id)
+        GROUP BY endpoint, account ORDER BY endpoint, account"""
     )
     return [
         EndpointStatus(
@@ -322,10 +324,11 @@ def status(session: Session) -> list[EndpointStatus]:
             account=account,
             fetch_id=fetch_id,
             fetched_at=fetched_at,
+            data_at=data_at,
             rows=rows.get((endpoint, account), {}),
             quarantined=count,
         )
-        for endpoint, account, fetch_id, fetched_at, count in known
+        for endpoint, account, fetch_id, fetched_at, data_at, count in known
     ]
 
 

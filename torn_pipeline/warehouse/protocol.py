@@ -170,14 +170,15 @@ class Receipt:
 class EndpointStatus:
     """Where one endpoint stands for one account.
 
-    ``fetch_id`` and ``fetched_at`` are of the last complete fetch, ``None`` when there was none; ``rows``
-    counts by table what the endpoint's fetches have there now.
+    ``fetch_id`` and ``fetched_at`` are of the last complete fetch, ``None`` when there was none; ``data_at`` is when the newest
+    fetch began that was also loaded, ``None`` when none was. ``rows`` counts by table what the endpoint's fetches have there now.
     """
 
     endpoint: str
     account: str
     fetch_id: str | None
     fetched_at: datetime | None
+    data_at: datetime | None
     rows: Mapping[str, int]
     quarantined: int
 
@@ -302,6 +303,10 @@ class Warehouse(Protocol):
 
     def quarantine(self, load: Load) -> None:
         """Write only the fetch's row and its quarantine, in one transaction: what is left of a load that was refused."""
+        ...
+
+    def purge_quarantine(self, ids: Sequence[str]) -> int:
+        """Take roots out of the quarantine, in one transaction; how many were there. They stay in the landing."""
         ...
 
     def record_fetch(self, fetch: Fetch) -> None:

@@ -262,7 +262,19 @@ def test_status_tells_endpoints_and_accounts_apart(warehouse: Warehouse) -> None
     assert (own.endpoint, own.account, own.fetch_id, own.fetched_at) == ("things", "default", "things-default-2", fetch(2).fetched_at)
     assert (own.rows, own.quarantined) == ({"things": 2, "things_parts": 3}, 1)
     assert (friend.account, friend.fetch_id, friend.rows, friend.quarantined) == ("friend", "things-friend-3", {"things": 1}, 0)
-    assert (other.endpoint, other.fetch_id, other.fetched_at, other.rows) == ("others", None, None, {})
+    assert (other.endpoint, other.fetch_id, other.fetched_at, other.data_at, other.rows) == ("others", None, None, None, {})
+
+
+def test_status_tells_what_was_fetched_from_what_was_loaded(warehouse: Warehouse) -> None:
+    warehouse.record_fetch(fetch(1))
+    warehouse.record_fetch(fetch(1, account="friend"))
+    for number in (3, 2):
+        warehouse.load(load(fetch(number), {1: ("a",)}))
+    warehouse.record_fetch(fetch(4))
+    warehouse.quarantine(load(fetch(5), {}, broken=[7]))
+    own, friend = warehouse.status()
+    assert (own.fetch_id, own.fetched_at, own.data_at) == ("things-default-5", fetch(5).fetched_at, fetch(3).fetched_at)
+    assert (friend.fetched_at, friend.data_at) == (fetch(1).fetched_at, None)
 
 
 def test_a_rebuild_changes_mode_and_types_in_one_step(warehouse: Warehouse) -> None:

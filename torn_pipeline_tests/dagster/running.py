@@ -6,7 +6,7 @@ import json
 from contextlib import contextmanager
 from copy import deepcopy
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,6 +18,7 @@ from torn_pipeline import steps
 from torn_pipeline.definitions import build_defs
 from torn_pipeline.settings import Settings
 from torn_pipeline.simulator import Simulator, Size, World
+from torn_pipeline.steps.aging import FIRST_SEEN_FILE, aged
 from torn_pipeline_tests.ledger import know_keys
 
 if TYPE_CHECKING:
@@ -112,6 +113,13 @@ class Platform:
         """The rows of a table, in an order that only they decide."""
         rows: Rows = self.pipeline.warehouse.read(table, account=account).to_dicts()
         return sorted(rows, key=repr)
+
+    def age(self, ago: timedelta) -> None:
+        """Let every endpoint have been enabled for so long."""
+        now = datetime.now(UTC)
+        names = [f"{one.endpoint.name}|{one.state.account}" for one in aged(self.pipeline, now)]
+        seen = dict.fromkeys(names, (now - ago).isoformat())
+        (self.settings.data_dir / FIRST_SEEN_FILE).write_text(json.dumps(seen), encoding="utf-8")
 
     def tables(self, *names: str) -> dict[str, Rows]:
         """The rows of several tables."""

@@ -196,6 +196,7 @@ def test_once_a_day_every_table_is_profiled_and_scored(known: Platform, members:
     members[0]["mood"] = "tense"
     assert known.run(MEMBERS).success
     assert known.run("faction_crimes").success
+    known.age(timedelta(days=2))
 
     result = known.defs.resolve_job_def("ops_health").execute_in_process(instance=known.instance)
 
@@ -207,7 +208,7 @@ def test_once_a_day_every_table_is_profiled_and_scored(known: Platform, members:
     assert points.value == 100 - sum(int(str(line.data["lost"])) for line in lines.records)
     of_members = {line.data["what"]: line.data for line in lost.records if line.data["table"] == MEMBERS}
     assert str(of_members["contract"]["why"]).startswith("warned: new field $.members[*].mood")
-    assert of_members["freshness"]["why"] == "failed: second was last fetched: never"
+    assert of_members["freshness"]["why"] == "failed: what was last loaded of second was fetched: never"
     (check,) = result.get_asset_check_evaluations()
     assert (check.check_name, check.passed) == ("score", False)
     assert check.description == f"{points.value} of 100 points"

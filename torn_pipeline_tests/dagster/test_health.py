@@ -1,8 +1,8 @@
-"""What the daily look keeps for years: how each check went, and what each table and the platform scored."""
+"""The daily look: what counts in the scores, and what is kept of them for years."""
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from torn_pipeline.quality.score import GOOD
@@ -25,9 +25,48 @@ def kept(platform: Platform) -> dict[tuple[str, str], Measurement]:
     return {(one.kind, one.subject): one for one in platform.pipeline.warehouse.measurements()}
 
 
+def score_of(result: dg.ExecuteInProcessResult) -> dg.AssetCheckEvaluation:
+    (found,) = result.get_asset_check_evaluations()
+    return found
+
+
+def test_a_new_start_has_no_score_and_nothing_to_complain_of(platform: Platform) -> None:
+    found = score_of(health(platform))
+    assert (found.passed, found.description) == (True, "There is no score yet: nothing was loaded, and nothing had to be.")
+    assert kept(platform) == {}
+
+
+def test_what_is_not_due_yet_does_not_count(platform: Platform) -> None:
+    platform.reload(torn_items={"frequency": "PT6H"})
+    for endpoint in ("faction_basic", "faction_crimes", MEMBERS, "faction_balance"):
+        for account in ("default", "second"):
+            assert platform.run(endpoint, account).success
+    found = score_of(health(platform))
+    assert (found.passed, found.metadata["score"].value) == (True, 100)
+    assert not [subject for _, subject in kept(platform) if subject.startswith("torn_items")]
+    platform.age(timedelta(hours=14))
+    assert score_of(health(platform)).metadata["score"].value != 100
+    assert kept(platform)["check", "torn_items.contract"].said == "never made"
+
+
+def test_an_error_of_one_account_is_not_hidden_by_the_next_one(platform: Platform) -> None:
+    """The check of the table has one result in the UI, the last one; the score takes that of the account for which it is worst."""
+    platform.world.faction(FIRST).members[0]["mood"] = "tense"
+    assert platform.run(MEMBERS).success
+    assert platform.run(MEMBERS, "second").success
+    warned = (0.5, 'new field $.members[*].mood, once (string, for example "tense")')
+    health(platform)
+    assert (kept(platform)["check", f"{MEMBERS}.contract"].value, kept(platform)["check", f"{MEMBERS}.contract"].said) == warned
+    del platform.world.faction(FIRST).members[0]["mood"]
+    assert platform.run(MEMBERS).success
+    health(platform)
+    assert kept(platform)["check", f"{MEMBERS}.contract"].value == 1
+
+
 def test_how_the_checks_went_and_the_scores_are_kept(platform: Platform) -> None:
     platform.world.faction(FIRST).members[0]["mood"] = "tense"
     assert platform.run(MEMBERS).success
+    platform.age(timedelta(days=2))
     before = datetime.now(UTC)
 
     result = health(platform)
@@ -39,7 +78,7 @@ def test_how_the_checks_went_and_the_scores_are_kept(platform: Platform) -> None
     told = {name: (one.value, one.met, one.said) for (_, name), one in found.items()}
     assert told[f"{MEMBERS}.rules"] == (1.0, True, "")
     assert told[f"{MEMBERS}.contract"] == (0.5, False, 'new field $.members[*].mood, once (string, for example "tense")')
-    assert told[f"{MEMBERS}.freshness"] == (0.0, False, "second was last fetched: never")
+    assert told[f"{MEMBERS}.freshness"] == (0.0, False, "what was last loaded of second was fetched: never")
     assert told["faction_crimes.contract"] == (0.0, False, "never made")
 
     (event,) = result.get_asset_materialization_events()
@@ -52,6 +91,7 @@ def test_how_the_checks_went_and_the_scores_are_kept(platform: Platform) -> None
 
 
 def test_each_look_is_kept_beside_those_before_it_also_where_nothing_was_loaded(platform: Platform) -> None:
+    platform.age(timedelta(days=2))
     health(platform)
     assert {one.met for one in kept(platform).values() if one.kind == "check"} <= {False, True}
     first = platform.pipeline.warehouse.measurements("score")

@@ -189,6 +189,7 @@ def test_the_report_of_a_run_says_what_each_check_found_and_what_to_do(past: Pas
 
 def test_the_report_of_the_platform_is_what_the_scores_say_now(past: Past) -> None:
     platform = past.platform
+    platform.age(timedelta(days=2))
     content, page, said = report(platform)
     health = platform.defs.resolve_job_def("ops_health").execute_in_process(instance=platform.instance, run_config=QUIET)
     (event,) = health.get_asset_materialization_events()
@@ -203,7 +204,7 @@ def test_the_report_of_the_platform_is_what_the_scores_say_now(past: Past) -> No
     crimes = checks["torn/faction_crimes", "contract"]
     assert (crimes["grade"], crimes["run_id"], crimes["account"]) == ("warned", past.run_id, "default")
     stale = checks["torn/faction_crimes", "freshness"]
-    assert (stale["grade"], stale["says"], stale["run_id"]) == ("failed", "second was last fetched: never", "")
+    assert (stale["grade"], stale["says"], stale["run_id"]) == ("failed", "what was last loaded of second was fetched: never", "")
     assert stale["made_at"] == content["made_at"]
     never = checks["torn/torn_items", "contract"]
     assert (never["grade"], never["made_at"], never["to_do"]) == ("never made", None, "Fetch it: `torn-pipeline materialize torn_items`.")

@@ -11,6 +11,7 @@ import pytest
 
 from torn_pipeline.ops.heartbeat import HEARTBEAT_FILE, beat
 from torn_pipeline.steps import watching
+from torn_pipeline.steps.aging import FIRST_SEEN_FILE
 
 if TYPE_CHECKING:
     from torn_pipeline_tests.e2e.console import Console, Result
@@ -23,6 +24,17 @@ def give_a_sign(console: Console, ago: timedelta = timedelta(0)) -> datetime:
     at = datetime.now(UTC) - ago
     beat(console.data / HEARTBEAT_FILE, what="daemon", at=at)
     return at
+
+
+def in_warehouse(console: Console, sql: str) -> None:
+    with duckdb.connect(str(console.data / "warehouse.duckdb")) as connection:
+        connection.execute(sql)
+
+
+def age(console: Console, ago: timedelta) -> None:
+    """Let what was seen enabled have been so for so long."""
+    path = console.data / FIRST_SEEN_FILE
+    path.write_text(json.dumps(dict.fromkeys(json.loads(path.read_text()), (datetime.now(UTC) - ago).isoformat())))
 
 
 def verdict(result: Result) -> tuple[int, str]:
@@ -65,13 +77,42 @@ def test_what_is_no_longer_fresh_is_not_well(console: Console) -> None:
     give_a_sign(console)
     assert console("materialize", "faction_basic", "--partition", "default").status == 0
     assert verdict(console("health")) == (WELL, "well")
-    with duckdb.connect(str(console.data / "warehouse.duckdb")) as connection:
-        connection.execute("UPDATE torn_meta.loads SET _fetched_at = _fetched_at - INTERVAL 30 DAY")
-        connection.execute("UPDATE torn_meta.fetches SET started = started - INTERVAL 30 DAY")
+    in_warehouse(console, "UPDATE torn_meta.fetches SET started = started - INTERVAL 30 DAY")
+    assert verdict(console("health")) == (WELL, "well")
+    in_warehouse(console, "UPDATE torn_meta.loads SET _fetched_at = _fetched_at - INTERVAL 29 DAY")
     stale = console("health")
     assert verdict(stale) == (NOT_WELL, "not well")
     assert "faction_basic for default is no longer fresh" in stale.out
-    assert "its last complete fetch began 20" in stale.out
+    assert "the last fetch that was loaded began 20" in stale.out
+    assert "is complete and was not loaded" not in stale.out
+
+
+def test_what_was_fetched_and_never_loaded_is_not_fresh(console: Console) -> None:
+    give_a_sign(console)
+    assert console("fetch", "torn_items").status == 0
+    assert verdict(console("health")) == (WELL, "well")
+    age(console, timedelta(hours=14))
+    never = console("health")
+    assert verdict(never) == (NOT_WELL, "not well")
+    assert "torn_items for default was never loaded" in never.out
+    assert "is complete and was not loaded: torn-pipeline load torn_items" in never.out
+    assert console("load", "torn_items").status == 0
+    assert "torn_items" not in console("health").out
+
+
+def test_what_never_started_is_heard_of_once_it_is_due(console: Console) -> None:
+    """Nothing fails where nothing starts: what is counted is since when an endpoint is enabled."""
+    give_a_sign(console)
+    assert verdict(console("health")) == (WELL, "well")
+    age(console, timedelta(minutes=44))
+    assert verdict(console("health")) == (WELL, "well")
+    age(console, timedelta(minutes=46))
+    found = console("health")
+    assert verdict(found) == (NOT_WELL, "not well")
+    assert "faction_crimes for second was never loaded" in found.out
+    assert "torn_items" not in found.out
+    (console.data / FIRST_SEEN_FILE).write_text("[")
+    assert verdict(console("health")) == (WELL, "well")
 
 
 def test_a_full_disk_is_not_well(console: Console, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -91,7 +132,7 @@ def test_cron_may_be_the_first_to_tell(console: Console) -> None:
     assert alerts_of(console) == [("alert", "the daemon is gone")]
     give_a_sign(console)
     assert verdict(console("health", "--alert")) == (WELL, "well")
-    assert alerts_of(console)[1:] == [("recovery", "Right again: the daemon is gone")]
+    assert alerts_of(console)[1:] == [("recovery", "Recovered: the daemon works")]
 
 
 def test_an_open_incident_is_not_well_though_nothing_else_is_wrong(console: Console) -> None:

@@ -57,7 +57,7 @@ def _figures(content: Content) -> Iterator[tuple[str, str, str, str]]:
     if score:
         colour = "passed" if score["points"] >= score["good"] else "warned" if score["points"] >= score["poor"] else "failed"
         yield "Score", str(score["points"]), f"of 100; {score['good']} is good", colour
-    else:
+    elif content["run"]:
         yield "Rows loaded", _number(content["run"]["rows_loaded"]), f"fetches: {content['run']['fetches_loaded']:,}", ""
     never = f", {counts['never_made']:,} never made" if counts["never_made"] else ""
     yield "Checks passed", _number(counts["passed"]), f"of {counts['checks']:,}{never}", ""

@@ -7,37 +7,44 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from torn_pipeline.quality.freshness import GRACE, freshness
+from torn_pipeline.quality.freshness import allowed_age, freshness
 
 NOW = datetime(2026, 4, 29, 12, tzinfo=UTC)
-QUARTER = timedelta(minutes=15)
+MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
 
 
 @dataclass(frozen=True)
-class State:
-    fetched_at: datetime | None
+class Asked:
+    frequency: timedelta
+    max_runtime: timedelta = HOUR
+
+
+@pytest.mark.parametrize(
+    ("frequency", "max_runtime", "allowed"),
+    [
+        (15 * MINUTE, HOUR, 45 * MINUTE),
+        (MINUTE, HOUR, 12 * MINUTE),
+        (10 * MINUTE, HOUR, 30 * MINUTE),
+        (HOUR, HOUR, 3 * HOUR),
+        (6 * HOUR, HOUR, 13 * HOUR),
+        (DAY, 2 * HOUR, 50 * HOUR),
+        (15 * MINUTE, 5 * MINUTE, 35 * MINUTE),
+        (MINUTE, 5 * MINUTE, 7 * MINUTE),
+    ],
+)
+def test_one_tick_may_fail_and_a_run_may_take_a_while(frequency: timedelta, max_runtime: timedelta, allowed: timedelta) -> None:
+    assert allowed_age(Asked(frequency, max_runtime)) == allowed
 
 
 @pytest.mark.parametrize(
     ("age", "ok"),
-    [
-        (timedelta(), True),
-        (2 * QUARTER + GRACE, True),
-        (2 * QUARTER + GRACE + timedelta(microseconds=1), False),
-        (timedelta(days=300), False),
-    ],
+    [(timedelta(), True), (45 * MINUTE, True), (45 * MINUTE + timedelta(microseconds=1), False), (300 * DAY, False)],
 )
-def test_two_ticks_and_a_run_may_pass(age: timedelta, *, ok: bool) -> None:
-    found = freshness(State(NOW - age), QUARTER, NOW)
-    assert (found.ok, found.age, found.allowed) == (ok, age, timedelta(minutes=90))
+def test_what_is_older_than_that_is_not_fresh(age: timedelta, *, ok: bool) -> None:
+    found = freshness(Asked(15 * MINUTE), NOW - age, NOW)
+    assert (found.ok, found.age, found.allowed) == (ok, age, 45 * MINUTE)
 
 
-def test_what_was_never_fetched_is_not_fresh() -> None:
-    assert freshness(State(None), QUARTER, NOW).age is None
-    assert not freshness(State(None), QUARTER, NOW).ok
-
-
-def test_a_run_may_be_given_more_time() -> None:
-    state = State(NOW - timedelta(hours=9))
-    assert not freshness(state, QUARTER, NOW).ok
-    assert freshness(state, QUARTER, NOW, grace=timedelta(hours=10)).ok
+def test_what_was_never_loaded_is_not_fresh() -> None:
+    found = freshness(Asked(15 * MINUTE), None, NOW)
+    assert (found.ok, found.age) == (False, None)
