@@ -52,7 +52,8 @@ def torn_pipeline() -> None:
 
     The config is config/pipeline.yaml, or what TORN_CONFIG names; keys come from TORN_API_KEY and TORN_API_KEY_<ACCOUNT>.
     Exit status: 0 done, 1 the work failed, 2 bad usage or bad configuration.
-    The log is in logs/ of TORN_DATA_DIR, or where `logging` in the config says; stderr shows its warnings, or with TORN_LOG_LEVEL=DEBUG all of it.
+    The log is in logs/ of TORN_DATA_DIR, or where `logging` in the config says; stderr shows its warnings, or with
+    TORN_LOG_LEVEL=DEBUG all of it.
     """
 
 
