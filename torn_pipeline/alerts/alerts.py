@@ -12,56 +12,31 @@ from filelock import FileLock, Timeout
 from torn_pipeline.alerts.channels import open_channel
 from torn_pipeline.alerts.delivery import Channel, has_work, settle_gone
 from torn_pipeline.alerts.incidents import Incidents
+from torn_pipeline.alerts.kept import rules_in_force
 from torn_pipeline.alerts.message import Message, MessageKind
-from torn_pipeline.alerts.observation import Severity
+from torn_pipeline.alerts.observation import Kind, Observation, Severity
 from torn_pipeline.alerts.outbox import Outbox
-from torn_pipeline.alerts.store import STORE_FILE, Store, moment, stamp
-from torn_pipeline.alerts.wording import lines_of, title_of
-from torn_pipeline.config.alerts import load_alerts
+from torn_pipeline.alerts.reading import find, history_of, incident_of
+from torn_pipeline.alerts.store import STORE_FILE, Store, stamp
+from torn_pipeline.config.alerts import ALERTS_FILE
 from torn_pipeline.errors import ChannelRefused, ConfigError, UsageError
 from torn_pipeline.redaction import Redactor
 
 if TYPE_CHECKING:
-    import sqlite3
     from collections.abc import Callable, Iterable, Mapping
     from datetime import datetime
     from pathlib import Path
 
     from torn_pipeline.alerts.channels import Sender
-    from torn_pipeline.alerts.observation import Observation
+    from torn_pipeline.alerts.reading import History, Incident
     from torn_pipeline.config.alerts import AlertsConfig
     from torn_pipeline.settings import Settings
 
-__all__ = ["Alerts", "Incident", "open_alerts"]
+__all__ = ["Alerts", "open_alerts"]
 
 _LONGEST_TEXT = 10_000
-_SENT = """
-    SELECT DISTINCT said.channel FROM outbox AS said LEFT JOIN outbox AS whole ON whole.number = said.within
-    WHERE said.incident = ? AND (said.sent IS NOT NULL OR whole.sent IS NOT NULL) ORDER BY 1
-"""
-_UNSENT = "SELECT DISTINCT channel FROM waiting WHERE incident = ? AND NOT (kind = ? AND attempts = 0) ORDER BY 1"
 _COUNT = "SELECT channel, count(*) AS messages FROM waiting WHERE NOT (kind = ? AND attempts = 0) GROUP BY 1 ORDER BY 1"
 _SET_CURSOR = "INSERT INTO cursors VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Incident:
-    """Something that is wrong, or was until ``closed``: all moments are UTC.
-
-    ``title`` and ``lines`` are for people; ``severity`` is the worst of its things, of those that are still wrong where some are.
-    ``told`` are the channels that have heard of it, ``waiting`` those that something about it is still to be sent to.
-    """
-
-    id: str
-    severity: Severity
-    title: str
-    lines: tuple[str, ...]
-    opened: datetime
-    closed: datetime | None
-    acknowledged: datetime | None
-    acknowledged_by: str
-    told: tuple[str, ...]
-    waiting: tuple[str, ...]
 
 
 class Alerts:
@@ -69,28 +44,43 @@ class Alerts:
 
     A kill at any moment loses nothing: what was taken is told, once by channels that know a message that comes again. ``redact``
     takes the secrets out of everything that is stored or sent; ``senders`` are the channels of the config by their names.
+    ``problem`` is what is wrong with ``alerts.yaml``, empty when nothing is; then the config is not that of the file.
     """
 
-    def __init__(self, path: Path, config: AlertsConfig, senders: Mapping[str, Sender], redact: Callable[[str], str] = str) -> None:
+    def __init__(
+        self, path: Path, config: AlertsConfig, senders: Mapping[str, Sender], redact: Callable[[str], str] = str, *, problem: str = ""
+    ) -> None:
         self.config = config
+        self.problem = problem
         self._store = Store(path)
         self._senders = senders
         self._redact = redact
 
-    def observe(self, observations: Iterable[Observation], *, now: datetime, cursors: Mapping[str, str] | None = None) -> None:
+    def observe(
+        self,
+        observations: Iterable[Observation],
+        *,
+        now: datetime,
+        cursors: Mapping[str, str] | None = None,
+        is_watched: Callable[[Kind, str], bool] | None = None,
+    ) -> None:
         """Take what was observed in one pass, in its order, and write what is to be said.
 
         Args:
             observations: that things are wrong, or right; what was known already changes nothing.
             now: UTC.
             cursors: how far collectors have come, stored with the observations or, over a kill, not at all.
+            is_watched: whether things of this kind and subject are looked at; what is wrong with others has ended.
 
         Raises:
             ConfigError: the file cannot be used.
         """
         taken = [self._clean(observation) for observation in observations]
         with self._store.transaction() as database:
-            Incidents(database, Outbox(database, self.config, now)).take(taken)
+            incidents = Incidents(database, Outbox(database, self.config, now))
+            incidents.take(taken)
+            if is_watched is not None:
+                incidents.drop(is_watched)
             database.executemany(_SET_CURSOR, (cursors or {}).items())
 
     def cursor(self, name: str) -> str | None:
@@ -136,24 +126,44 @@ class Alerts:
         """What is wrong, or with ``open_only=False`` also what was; the oldest first."""
         chosen = "SELECT * FROM incidents WHERE closed IS NULL OR NOT ? ORDER BY opened, rowid"
         with self._store.transaction() as database:
-            return [_incident(database, row) for row in database.execute(chosen, (open_only,)).fetchall()]
+            return [incident_of(database, row) for row in database.execute(chosen, (open_only,)).fetchall()]
 
-    def acknowledge(self, incident: str, by: str, now: datetime) -> Incident:
-        """Note that somebody cares for an incident, whose escalations are then not sent; ``incident`` is its id or how that begins.
+    def history(self, incident: str, now: datetime) -> History:
+        """All that is known at ``now`` (UTC) of an incident, by its id or how that begins.
 
         Raises:
             UsageError: there is no such incident, or more than one.
         """
         with self._store.transaction() as database:
-            rows = database.execute("SELECT id FROM incidents WHERE substr(id, 1, ?) = ?", (len(incident), incident)).fetchall()
-            if len(rows) != 1 or not incident:
-                message = f"there is {'more than one' if rows else 'no'} incident {incident!r}: `torn-pipeline alerts list` shows the ids"
-                raise UsageError(message)
-            name = rows[0]["id"]
+            return history_of(database, Outbox(database, self.config, now), find(database, incident))
+
+    def acknowledge(self, incident: str, by: str, now: datetime) -> Incident:
+        """Note that somebody cares for an incident, whose escalations are then not sent; ``incident`` is its id or how that begins.
+
+        What somebody has acknowledged already stays theirs; what is over is acknowledged by nobody.
+
+        Raises:
+            UsageError: there is no such incident, or more than one.
+        """
+        with self._store.transaction() as database:
+            name = find(database, incident)["id"]
             note = "UPDATE incidents SET acknowledged = ?, acknowledged_by = ? WHERE id = ? AND acknowledged IS NULL AND closed IS NULL"
             database.execute(note, (stamp(now), self._redact(by), name))
             Outbox(database, self.config, now).calm(name)
-            return _incident(database, database.execute("SELECT * FROM incidents WHERE id = ?", (name,)).fetchone())
+            return incident_of(database, find(database, name))
+
+    def about_rules(self, now: datetime) -> Observation:
+        """Whether ``alerts.yaml`` is right, at ``now`` (UTC)."""
+        return Observation(
+            kind=Kind.AUTOMATION_DEAD,
+            subject=ALERTS_FILE,
+            ok=not self.problem,
+            at=now,
+            severity=Severity.CRITICAL,
+            title=f"{ALERTS_FILE} is {'wrong' if self.problem else 'right'}",
+            text=self.problem,
+            owners=("team:ops",),
+        )
 
     def waiting(self) -> dict[str, int]:
         """The number of messages that are still to be sent, by channel; planned escalations are none of them."""
@@ -198,20 +208,20 @@ class Alerts:
 
 
 def open_alerts(settings: Settings) -> Alerts:
-    """The alerts of a data directory, by ``alerts.yaml`` and the channels' secrets.
+    """The alerts of a data directory, by the channels' secrets and ``alerts.yaml``; while this is wrong, by what it said before.
 
     Raises:
-        ConfigError: ``alerts.yaml`` is wrong, with every problem, one a line.
+        ConfigError: the file in which they are kept cannot be used.
     """
-    config = load_alerts(settings)
     redact = Redactor(settings.secrets)
+    config, problem = rules_in_force(settings, Store(settings.data_dir / STORE_FILE), redact)
     senders: dict[str, Sender] = {}
     for channel in config.channels:
         try:
             senders[channel.name] = open_channel(channel, settings.alert_secrets.get(channel.name), data_dir=settings.data_dir)
         except ConfigError as error:
             senders[channel.name] = _Unusable(channel.name, redact(str(error)))
-    return Alerts(settings.data_dir / STORE_FILE, config, senders, redact)
+    return Alerts(settings.data_dir / STORE_FILE, config, senders, redact, problem=problem)
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,20 +234,3 @@ class _Unusable:
 
     def send(self, _: Message) -> None:
         raise ChannelRefused(self.why)
-
-
-def _incident(database: sqlite3.Connection, row: sqlite3.Row) -> Incident:
-    everything = database.execute("SELECT * FROM members WHERE incident = ? ORDER BY id", (row["id"],)).fetchall()
-    members = [one for one in everything if one["ended"] is None] or everything
-    return Incident(
-        id=row["id"],
-        severity=max((Severity(one["severity"]) for one in members), key=lambda severity: severity.rank),
-        title=title_of(members, row["cause"]),
-        lines=tuple(lines_of(members)),
-        opened=moment(row["opened"]),
-        closed=moment(row["closed"]) if row["closed"] else None,
-        acknowledged=moment(row["acknowledged"]) if row["acknowledged"] else None,
-        acknowledged_by=row["acknowledged_by"] or "",
-        told=tuple(one["channel"] for one in database.execute(_SENT, (row["id"],))),
-        waiting=tuple(one["channel"] for one in database.execute(_UNSENT, (row["id"], MessageKind.ESCALATION))),
-    )

@@ -145,10 +145,10 @@ class Channel:
 def settle_gone(database: sqlite3.Connection, outbox: Outbox) -> None:
     """A channel that the config has no more fails no more."""
     known = {channel.name for channel in outbox.config.channels}
-    for row in database.execute("SELECT name FROM channels").fetchall():
-        if row["name"] not in known:
-            database.execute("DELETE FROM channels WHERE name = ?", (row["name"],))
-            _observe(database, outbox, row["name"], ok=True)
+    gone = {row["name"] for row in database.execute("SELECT name FROM channels")} - known
+    if gone:
+        database.executemany("DELETE FROM channels WHERE name = ?", [(name,) for name in gone])
+        Incidents(database, outbox).drop(lambda kind, subject: kind is not Kind.CHANNEL_FAILED or subject not in gone)
 
 
 def has_work(database: sqlite3.Connection, outbox: Outbox, channel: str) -> bool:
@@ -164,7 +164,7 @@ def _observe(database: sqlite3.Connection, outbox: Outbox, channel: str, said: s
         ok=ok,
         at=outbox.now,
         severity=Severity.ERROR,
-        title=f"The alert channel {channel} does not take messages",
+        title=f"The alert channel {channel} {'takes messages' if ok else 'does not take messages'}",
         text=said,
     )
     Incidents(database, outbox).take([observation])
@@ -179,7 +179,7 @@ def _due(database: sqlite3.Connection, outbox: Outbox, channel: str) -> list[sql
     for row in () if rest else database.execute(_WAITING, (channel,)).fetchall():
         if row["incident"] in held:
             continue
-        if row["due"] <= now and not outbox.quiet(row):
+        if row["due"] <= now and outbox.goes_at(row) <= outbox.now:
             found.append(row)
         if row["kind"] != MessageKind.ESCALATION or row["attempts"]:
             held.add(row["incident"])

@@ -6,13 +6,13 @@ import secrets
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from torn_pipeline.alerts.observation import Severity
+from torn_pipeline.alerts.observation import Kind, Severity
 from torn_pipeline.alerts.rules import routes
 from torn_pipeline.alerts.store import stamp
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from torn_pipeline.alerts.observation import Observation
     from torn_pipeline.alerts.outbox import Outbox
@@ -28,6 +28,7 @@ _INSERT = """
     INSERT INTO members (incident, key, kind, severity, title, text, link, began, seen) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
 """
 _GO_ON = "UPDATE members SET severity = ?, title = ?, text = ?, link = ?, seen = ? WHERE id = ?"
+_END = "UPDATE members SET ended = ?1, seen = ?1, right_title = ?2, gone = ?3 WHERE id = ?4"
 _CLOSE = """
     UPDATE incidents SET closed = ?1
     WHERE id = ?2 AND NOT EXISTS (SELECT 1 FROM members WHERE incident = ?2 AND ended IS NULL)
@@ -64,9 +65,16 @@ class Incidents:
             if known is None and not observation.ok:
                 self._begin(observation, self._incident(observation, is_storm=len(fresh) > STORM and observation.key in fresh))
             elif known is not None and observation.ok:
-                self._end(observation, known)
+                self._end(observation.key, stamp(observation.at), observation.title)
             elif known is not None:
                 self._go_on(observation, known)
+
+    def drop(self, is_watched: Callable[[Kind, str], bool]) -> None:
+        """End what nobody looks at any more, and so can never be seen to be right; asked by kind and subject."""
+        for key in list(self._open):
+            kind, _, subject = key.partition("|")
+            if not is_watched(Kind(kind), subject):
+                self._end(key, max(stamp(self._outbox.now), self._open[key].seen))
 
     def _is_late(self, observation: Observation, known: _Open | None = None) -> bool:
         if known is None and observation.ok:
@@ -107,11 +115,11 @@ class Incidents:
             self._route(observation, known.id)
             self._outbox.tell(known.incident)
 
-    def _end(self, observation: Observation, known: _Open) -> None:
-        at = stamp(observation.at)
-        self._database.execute("UPDATE members SET ended = ?1, seen = ?1 WHERE id = ?2", (at, known.id))
+    def _end(self, key: str, at: str, right_title: str | None = None) -> None:
+        """Something is right since ``at``, as a title says, or without one is looked at no more."""
+        known = self._open.pop(key)
+        self._database.execute(_END, (at, right_title or "", right_title is None, known.id))
         self._database.execute(_CLOSE, (at, known.incident))
-        del self._open[observation.key]
         if known.incident == self._storm and not any(one.incident == self._storm for one in self._open.values()):
             self._storm = ""
         self._outbox.tell(known.incident)

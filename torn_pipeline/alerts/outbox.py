@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from torn_pipeline.alerts.message import MessageKind
 from torn_pipeline.alerts.observation import Severity
-from torn_pipeline.alerts.store import stamp
+from torn_pipeline.alerts.store import moment, stamp
 
 if TYPE_CHECKING:
     import sqlite3
@@ -32,6 +32,15 @@ _PLANNED = "SELECT severity FROM outbox WHERE incident = ? AND channel = ? AND k
 _RAISE = "UPDATE outbox SET severity = ? WHERE number IN (SELECT number FROM unsaid WHERE kind = ? AND incident = ? AND channel = ?)"
 _TAKE_BACK = "DELETE FROM outbox WHERE number IN (SELECT number FROM unsaid WHERE kind != ? AND incident = ? AND channel = ?)"
 _ESCALATIONS = "SELECT channel FROM unsaid WHERE incident = ? AND kind = ?"
+_OVERDUE = """
+    SELECT severity FROM unsaid WHERE incident = ?1 AND channel = ?2 AND kind = ?3
+    AND due <= (SELECT max(ended) FROM members JOIN routes ON routes.member = members.id WHERE incident = ?1 AND channel = ?2)
+"""
+_UNHEARD = """
+    SELECT DISTINCT members.id AS member FROM members JOIN routes ON routes.member = members.id
+    WHERE incident = ?1 AND channel = ?2
+    AND id NOT IN (SELECT member FROM heard JOIN tellings ON number = telling WHERE incident = ?1 AND channel = ?2)
+"""
 _RULES = """
     SELECT DISTINCT rule, escalates FROM members JOIN routes ON routes.member = members.id
     WHERE incident = ? AND channel = ?
@@ -84,11 +93,11 @@ class Outbox:
         """Take back the escalations of an incident that have not been sent."""
         self._database.execute(_CALM, (incident, MessageKind.ESCALATION))
 
-    def quiet(self, row: sqlite3.Row) -> bool:
-        """Whether all rules by which the channel hears of this want it quiet now."""
+    def goes_at(self, row: sqlite3.Row) -> datetime:
+        """When the rules let a message go, now at the earliest: when none of those by which the channel hears of it wants it quiet."""
+        at, severity = max(self.now, moment(row["due"])), Severity(row["severity"])
         rules = self._rules(row["incident"], row["channel"], row["kind"])
-        severity = Severity(row["severity"])
-        return bool(rules) and all(rule.quiet_until(self.now, severity) > self.now for rule in rules)
+        return min((rule.quiet_until(at, severity) for rule in rules), default=at)
 
     def _begin(self, incident: str, channel: str, severity: Severity, now_open: list[sqlite3.Row]) -> None:
         telling = self._database.execute(_TELL, (incident, channel, severity, False)).lastrowid
@@ -109,6 +118,7 @@ class Outbox:
         self._database.executemany("INSERT OR IGNORE INTO heard VALUES (?, ?)", {(telling, row["member"]) for row in now_open})
 
     def _end(self, incident: str, channel: str, told: sqlite3.Row | None) -> None:
+        told = told or self._overdue(incident, channel)
         self._database.execute(_TAKE_BACK, (MessageKind.RECOVERY, incident, channel))
         if told is None:
             return
@@ -118,6 +128,16 @@ class Outbox:
             return
         kind = MessageKind.RECOVERY, Manner.FIRST if told["reached"] else Manner.OVER
         self._queue((incident, channel), kind, Severity(told["severity"]), told["number"], self.now)
+
+    def _overdue(self, incident: str, channel: str) -> sqlite3.Row | None:
+        """What a channel was to be told by an escalation that could not go when it was due, as nobody looked."""
+        late = self._database.execute(_OVERDUE, (incident, channel, MessageKind.ESCALATION)).fetchone()
+        if late is None:
+            return None
+        telling = self._database.execute(_TELL, (incident, channel, late["severity"], False)).lastrowid
+        self._hear(telling, self._database.execute(_UNHEARD, (incident, channel)).fetchall())
+        found: sqlite3.Row = self._database.execute("SELECT * FROM tellings WHERE number = ?", (telling,)).fetchone()
+        return found
 
     def _escalate(self, incident: str, open_routes: dict[str, list[sqlite3.Row]]) -> None:
         """Plan who else hears of it, once, if nobody acknowledges it; the time runs from when the first could have been told."""

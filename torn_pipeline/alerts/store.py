@@ -25,12 +25,13 @@ STORE_FILE = "alerts.sqlite"
 """The file's name in the data directory."""
 
 _BUSY_SECONDS = 30.0
-# A member is a thing that is, or was, wrong as part of an incident: from `began` until `ended`, both by the observations.
+# A member is a thing that is, or was, wrong as part of an incident: from `began` until `ended`, both by the observations. It ended
+# as `right_title` says, or because nobody looks at it any more (`gone`).
 # A route is a rule by which a channel hears of a member. A telling is that a channel hears of an incident, until all that it
 # `heard` of is right: how bad it was told, and whether anything about it may have reached the channel. A row of the outbox is a
 # message to be sent, not before `due`; its words (`body`) are settled when it is first sent, and never change from then on. One
 # that is told by another message has that one's number in `within`. Those that are to be sent are `waiting`, those that nobody
-# has tried to send yet are `unsaid`. A channel is in `channels` for as long as it fails.
+# has tried to send yet are `unsaid`. A channel is in `channels` for as long as it fails. The rules that were right last are `kept`.
 _TABLES = """
     PRAGMA journal_mode = WAL;
     PRAGMA user_version = 1;
@@ -39,7 +40,8 @@ _TABLES = """
     CREATE UNIQUE INDEX open_causes ON incidents (cause) WHERE closed IS NULL AND cause != '';
     CREATE TABLE members (id INTEGER PRIMARY KEY AUTOINCREMENT, incident TEXT NOT NULL REFERENCES incidents ON DELETE CASCADE,
         key TEXT NOT NULL, kind TEXT NOT NULL, severity TEXT NOT NULL, title TEXT NOT NULL, text TEXT NOT NULL, link TEXT NOT NULL,
-        began TEXT NOT NULL, seen TEXT NOT NULL, ended TEXT);
+        began TEXT NOT NULL, seen TEXT NOT NULL, ended TEXT, right_title TEXT NOT NULL DEFAULT '',
+        gone INTEGER NOT NULL DEFAULT 0);
     CREATE UNIQUE INDEX open_members ON members (key) WHERE ended IS NULL;
     CREATE INDEX members_key ON members (key);
     CREATE INDEX members_incident ON members (incident);
@@ -60,6 +62,7 @@ _TABLES = """
     CREATE INDEX outbox_incident ON outbox (incident);
     CREATE TABLE channels (name TEXT PRIMARY KEY, since TEXT NOT NULL, failures INTEGER NOT NULL, rests_until TEXT NOT NULL);
     CREATE TABLE cursors (name TEXT PRIMARY KEY, value TEXT NOT NULL);
+    CREATE TABLE kept (rules TEXT NOT NULL);
 """
 
 

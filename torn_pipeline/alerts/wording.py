@@ -1,4 +1,4 @@
-"""The words of messages: what is wrong, what is right again, from when to when."""
+"""The words of messages: what is wrong, what has recovered or is looked at no more, from when to when."""
 
 from __future__ import annotations
 
@@ -26,7 +26,6 @@ def compose(row: sqlite3.Row, severity: Severity, members: Sequence[sqlite3.Row]
     """
     is_over = row["kind"] == MessageKind.RECOVERY
     ordered = sorted(members, key=lambda member: (-Severity(member["severity"]).rank, member["id"]))
-    title = title_of(ordered, cause)
     lines = lines_of(ordered, is_over=is_over)
     if not is_over:
         lines.append(f"To acknowledge it: torn-pipeline alerts ack {row['incident']}")
@@ -35,7 +34,7 @@ def compose(row: sqlite3.Row, severity: Severity, members: Sequence[sqlite3.Row]
         incident=row["incident"],
         kind=MessageKind(row["kind"]),
         severity=severity,
-        title=_beginning(row, severity, ordered) + title,
+        title=_over(row, ordered, cause) if is_over else _beginning(row, severity, ordered) + title_of(ordered, cause),
         lines=tuple(lines),
         at=max(moment(one["ended"]) for one in members) if is_over else min(moment(one["began"]) for one in members),
         link=next((one["link"] for one in ordered if one["link"]), ""),
@@ -53,11 +52,10 @@ def lines_of(members: Sequence[sqlite3.Row], *, is_over: bool = False) -> list[s
     """What there is to say about things that are wrong together, or with ``is_over`` were: one by one where they are several."""
     if len(members) == 1:
         (one,) = members
-        span = [f"It was wrong {_span(one)}."] if is_over else []
-        return span + _said(one)
+        return ([f"Was wrong {_span(one)}: {one['title']}"] if is_over else []) + _said(one)
     if len(members) <= _FEW and not is_over:
         return [line for one in members for line in (_line(one), *_said(one)[1:])]
-    lines = [f"{one['title']}: {_span(one)}" if is_over else _line(one) for one in members[:_MOST_LINES]]
+    lines = [f"{one['title']}: {_span(one)}{_as_gone(one)}" if is_over else _line(one) for one in members[:_MOST_LINES]]
     rest = len(members) - _MOST_LINES
     return [*lines, f"and {rest} more"] if rest > 0 else lines
 
@@ -65,9 +63,18 @@ def lines_of(members: Sequence[sqlite3.Row], *, is_over: bool = False) -> list[s
 def _beginning(row: sqlite3.Row, severity: Severity, members: Sequence[sqlite3.Row]) -> str:
     if row["kind"] == MessageKind.ESCALATION:
         return f"Not acknowledged since {_moment(min(one['began'] for one in members))}: "
-    if row["kind"] == MessageKind.RECOVERY:
-        return "Was wrong, is right again: " if row["manner"] == Manner.OVER else "Right again: "
     return f"Worse, now {severity}: " if row["manner"] == Manner.WORSE else ""
+
+
+def _over(row: sqlite3.Row, members: Sequence[sqlite3.Row], cause: str) -> str:
+    """The title about things of which none is wrong any more: what one of them is now, of several what was wrong."""
+    wrong, right_title = title_of(members, cause), members[0]["right_title"]
+    is_gone = all(one["gone"] for one in members)
+    if row["manner"] == Manner.OVER:
+        return f"Was wrong, is {'no longer watched' if is_gone else 'right again'}: {wrong}"
+    if is_gone:
+        return f"Is no longer watched: {wrong}"
+    return f"Recovered: {right_title}" if len(members) == 1 and right_title else f"Recovered from: {wrong}"
 
 
 def _line(member: sqlite3.Row) -> str:
@@ -81,6 +88,10 @@ def _said(member: sqlite3.Row) -> list[str]:
 
 def _span(member: sqlite3.Row) -> str:
     return f"from {_moment(member['began'])} to {_moment(member['ended'])}"
+
+
+def _as_gone(member: sqlite3.Row) -> str:
+    return ", is no longer watched" if member["gone"] else ""
 
 
 def _moment(text: str) -> str:

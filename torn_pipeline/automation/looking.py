@@ -9,15 +9,14 @@ from typing import TYPE_CHECKING
 
 import dagster as dg
 
-from torn_pipeline.alerts import Alerts, Kind, Observation, Severity, open_alerts
+from torn_pipeline.alerts import Kind, Observation, open_alerts
 from torn_pipeline.assets import kpi_key, kpi_owner, raw_key, table_key
 from torn_pipeline.assets.runs import steps_of
 from torn_pipeline.automation.jobs import KPIS, OPS
 from torn_pipeline.automation.observing import Watched, automations, ended_runs
 from torn_pipeline.automation.schedules import trigger_name
 from torn_pipeline.checks import FRESHNESS
-from torn_pipeline.config.alerts import ALERTS_FILE
-from torn_pipeline.errors import ConfigError, PipelineError
+from torn_pipeline.errors import PipelineError
 from torn_pipeline.ops.heartbeat import HEARTBEAT_FILE, beat
 from torn_pipeline.steps.watching import DAEMON, watch_machine, watch_tables
 
@@ -25,7 +24,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from torn_pipeline.plan import EndpointPlan
-    from torn_pipeline.settings import Settings
     from torn_pipeline.steps import Pipeline
 
 __all__ = ["Looks", "look_around", "watched_by_name"]
@@ -44,14 +42,13 @@ class Looks:
     """What one look leaves to the next.
 
     The warehouse is asked again at ``next_query``, as that costs a query; ``stale`` is what it said of each endpoint. ``since`` is
-    when looking began after the last break, ``last`` the last look. ``alerts`` are those by the last ``alerts.yaml`` that was right.
+    when looking began after the last break, ``last`` the last look.
     """
 
     next_query: datetime = _NEVER
     stale: dict[str, bool] = field(default_factory=dict)
     since: datetime = _NEVER
     last: datetime = _NEVER
-    alerts: Alerts | None = None
 
     def look(self, now: datetime) -> datetime:
         """Note a look, and say since when there was no break."""
@@ -78,45 +75,22 @@ def look_around(
     What cannot be looked at is logged, and does not keep the rest from being told.
 
     Raises:
-        ConfigError: ``alerts.yaml`` is wrong from the first look on, or the alerts' file cannot be used.
+        ConfigError: the alerts' file cannot be used.
     """
     settings = pipeline.settings
-    alerts, rules = _open(settings, looks, now)
+    alerts = open_alerts(settings)
     watched = watched_by_name(pipeline, plans)
     ended, cursor = ended_runs(instance, alerts.cursor(_CURSOR) or "", watched, now, ui_url=settings.ui_url, checks=checks)
     alerts.observe(ended, now=now, cursors={_CURSOR: cursor})
     triggers = automations(instance, _by_trigger(watched, plans, others), now, looks.look(now))
     machine = _as_far_as_it_goes(watch_machine(pipeline, now))
-    alerts.observe([rules, *triggers, *machine], now=now)
+    alerts.observe([alerts.about_rules(now), *triggers, *machine], now=now)
     sent = alerts.deliver(now)  # before the warehouse is asked, which may be busy for a minute
     beat(settings.data_dir / HEARTBEAT_FILE, what=DAEMON, at=now, ping=settings.heartbeat_url)
     tables, events = _tables(pipeline, looks, now)
     alerts.observe(tables, now=now)
     sent += alerts.deliver(now)
     return f"{len(ended)} news of runs and checks, {len(alerts.incidents())} incidents open, {sent} messages sent", events
-
-
-def _open(settings: Settings, looks: Looks, now: datetime) -> tuple[Alerts, Observation]:
-    """The alerts, and whether ``alerts.yaml`` is right: while it is not, what it said before holds, and tells of that."""
-    problem = ""
-    try:
-        looks.alerts = open_alerts(settings)
-    except ConfigError as error:
-        if looks.alerts is None:
-            raise
-        problem = str(error)
-    title = f"{ALERTS_FILE} {'is wrong, what it said before still holds' if problem else 'is right'}"
-    is_right = Observation(
-        kind=Kind.AUTOMATION_DEAD,
-        subject=ALERTS_FILE,
-        ok=not problem,
-        at=now,
-        severity=Severity.ERROR,
-        title=title,
-        text=problem,
-        owners=_OPS,
-    )
-    return looks.alerts, is_right
 
 
 def _as_far_as_it_goes(observations: Iterator[Observation]) -> list[Observation]:

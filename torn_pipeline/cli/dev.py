@@ -40,7 +40,8 @@ def dev(session: Session, *, port: int) -> int:
 
     settings = session.settings()
     open_pipeline(settings)  # what is wrong in the config is said here, in a sentence
-    open_alerts(settings)
+    if problem := open_alerts(settings).problem:  # which is an incident, and keeps nothing from being fetched
+        session.tell(problem)
     make_home(settings.dagster_home, CHECKOUT / settings.dagster_template)
     with until_ctrl_c(), dagster_ui(settings, port, tell=_teller(session, settings)) as url:
         session.say(f"Dagster's UI is at {url} until Ctrl-C; `torn-pipeline health` says whether all is well")

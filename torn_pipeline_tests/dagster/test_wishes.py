@@ -167,7 +167,7 @@ def test_an_alert_tells_of_a_rule_once_with_its_rows_and_of_its_recovery(platfor
     platform.run(MEMBERS)
     look(platform, looks)
 
-    assert sent(platform)[1:] == [("recovery", f"Right again: {title} warns")]
+    assert sent(platform)[1:] == [("recovery", f"Recovered: {title} passed")]
 
 
 def test_a_table_that_no_endpoint_writes_is_refused_with_its_line(platform: Platform) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import getpass
 import json
+import re
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -23,7 +24,7 @@ channels:
   - {name: file, kind: file, path: alerts.jsonl}
   - {name: hook, kind: webhook}
 rules:
-  - {name: all, channels: [file, hook]}
+  - {name: all, channels: [file, hook], escalate: {after: PT1H, channels: [file]}}
 """
 
 
@@ -38,8 +39,11 @@ def alerting(console: Console) -> Console:
 def observe(console: Console, subject: str, *, ok: bool = False) -> None:
     settings = Settings(config=console.folder / "config/pipeline.json", data_dir=console.data, alert_secrets={"hook": HOOK})
     now = datetime.now(UTC) - timedelta(seconds=0 if ok else 5)
-    seen = Observation(kind=Kind.STALE, subject=subject, ok=ok, at=now, severity=Severity.ERROR, title=f"{subject} is stale")
-    open_alerts(settings).observe([seen], now=now)
+    title, link = f"{subject} is {'fresh' if ok else 'stale'}", "http://127.0.0.1:3000/x"
+    thing = Observation(
+        kind=Kind.STALE, subject=subject, ok=ok, at=now, severity=Severity.ERROR, title=title, text="see its runs", link=link
+    )
+    open_alerts(settings).observe([thing], now=now)
 
 
 def lines_of(path: Path) -> list[dict[str, object]]:
@@ -58,19 +62,46 @@ def test_an_incident_from_its_alert_to_its_recovery(alerting: Console) -> None:
     acknowledged = alerting("alerts", "ack", row[0][:6])
     assert acknowledged.status == 0
     assert f"acknowledged by {getpass.getuser()} at 20" in acknowledged.out
-    assert "acknowledged by ann" not in alerting("alerts", "ack", row[0], "--by", "ann").out
+    again = alerting("alerts", "ack", row[0], "--by", "ann")
+    assert (again.status, "ann" in again.out) == (0, False)
+    assert re.search(rf": {getpass.getuser()} has it since 20\S+Z, so nothing is changed\n$", again.out)
     observe(alerting, "faction_crimes", ok=True)
     alerting("alerts", "send")
     assert [line["kind"] for line in lines_of(alerting.data / "alerts.jsonl")] == ["alert", "recovery"]
-    assert alerting("alerts", "list").out.splitlines()[1:] == []
+    assert alerting("alerts", "list").out == "nothing is wrong; `torn-pipeline alerts list --all` shows what was\n"
     assert alerting("alerts", "list", "--all").row("faction_crimes", "stale")[0] == row[0]
     over = alerting("alerts", "ack", row[0])
     assert over.status == 0
+    assert "is over since 20" in over.out
+
+
+def test_all_of_an_incident_is_shown(alerting: Console) -> None:
+    assert alerting("alerts", "list", "--all").out == "nothing was ever wrong\n"
+    observe(alerting, "faction_crimes")
+    alerting("alerts", "send")
+    (listed,) = json.loads(alerting("alerts", "list", "--format", "json").out)["incidents"]
+    assert (listed["severity"], listed["title"], listed["closed"]) == ("error", "faction_crimes is stale", None)
+    assert (listed["told"], listed["waiting"]) == (["file"], ["hook"])
+
+    shown = alerting("alerts", "show", listed["id"][:6])
+
+    assert shown.status == 0
+    head, since, _, thing, began, why, link, _, _, told, *waits = (line.strip() for line in shown.out.splitlines())
+    assert head == f"{listed['id']}: error: faction_crimes is stale"
+    assert since == f"since {listed['opened']}; to acknowledge it: torn-pipeline alerts ack {listed['id']}"
+    assert thing == "faction_crimes is stale (stale, error)"
+    assert (began, why, link) == (f"since {listed['opened']}", "see its runs", "http://127.0.0.1:3000/x")
+    assert re.fullmatch(r"file +faction_crimes is stale +20\S+Z +told", told)
+    hook, escalation = waits
+    assert re.match(r"hook +faction_crimes is stale +20\S+Z +to be told; tried 1 times, it said: channel hook \(webhook\)", hook)
+    assert re.fullmatch(r"file +escalation +20\S+Z +to be told unless acknowledged or over by then", escalation)
 
 
 def test_a_wrong_id_or_channel_is_a_wrong_call(alerting: Console) -> None:
     for arguments, sentence in [
-        (("ack", "abc"), "there is no incident 'abc': `torn-pipeline alerts list` shows the ids\n"),
+        (("ack", "abc"), "there is no incident 'abc': `torn-pipeline alerts list --all` shows the ids\n"),
+        (("show", "abc"), "there is no incident 'abc': `torn-pipeline alerts list --all` shows the ids\n"),
+        (("ack", "abc", "--by", " "), "--by is empty: give the name of who cares for it, or leave it out\n"),
         (("test", "nobody"), "there is no alert channel nobody: use one of file, hook, or add it to alerts.yaml\n"),
     ]:
         result = alerting("alerts", *arguments)
@@ -105,3 +136,24 @@ def test_check_looks_at_the_rules_and_the_secrets(alerting: Console) -> None:
     result = alerting("check")
     assert result.err.startswith("config/alerts.yaml:3: channels.hook: there is no secret for it: put it into TORN_ALERT_HOOK, ")
     assert "alerts: ok" not in result.out
+
+
+def test_wrong_rules_keep_nobody_from_asking(alerting: Console) -> None:
+    observe(alerting, "faction_crimes")
+    rules = alerting.folder / "config/alerts.yaml"
+    rules.write_text(RULES.replace("[file, hook]", "[file, phone]"))
+    problem = "config/alerts.yaml:5: rules.all.channels[1]: there is no channel of this name"
+    listed = alerting("alerts", "list")
+    assert listed.status == 0
+    assert listed.err.startswith(problem)
+    assert listed.err.endswith("until that is mended, alerts follow the rules that were right last\n")
+    incident = listed.row("faction_crimes", "stale")[0]
+    for arguments in (("show", incident), ("ack", incident)):
+        result = alerting("alerts", *arguments)
+        assert (result.status, incident in result.out, problem in result.err) == (0, True, True)
+    sent = alerting("alerts", "send")
+    assert (sent.status, sent.out) == (0, "sent: 1; still waiting: hook 1\n")
+    tried = alerting("alerts", "test", "file")
+    assert (tried.status, tried.out) == (2, "")
+    assert tried.err.startswith(problem)
+    assert alerting("check").status == 2

@@ -31,7 +31,7 @@ NEWS = (
 )
 """What is seen, pass by pass."""
 
-TOLD = ("x is stale", "Worse, now critical: x is stale", "Right again: x is stale", "why (2 things)", "Right again: why (2 things)")
+TOLD = ("x is stale", "Worse, now critical: x is stale", "Recovered: x is fresh", "why (2 things)", "Recovered from: why (2 things)")
 """The titles of the messages about it."""
 
 

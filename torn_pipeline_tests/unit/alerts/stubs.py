@@ -56,7 +56,8 @@ def wrong(
 
 def right(subject: str, minutes: float = 0, kind: Kind = Kind.STALE) -> Observation:
     """Something that is right."""
-    return Observation(kind=kind, subject=subject, ok=True, at=after(minutes), severity=Severity.WARNING, title="")
+    title = f"{subject} is fresh"
+    return Observation(kind=kind, subject=subject, ok=True, at=after(minutes), severity=Severity.WARNING, title=title)
 
 
 def config_of(rules: Sequence[dict[str, Any]], channels: Sequence[str]) -> AlertsConfig:

@@ -64,7 +64,7 @@ class Talk:
                 self.episodes.append(thing)
         worst = max((self.wrong[thing] for thing in self.heard), key=rank, default=None)
         if worst is None:
-            self._end()
+            self._end(now)
         elif self.told is not None and rank(worst) > rank(self.told):
             self.told = worst
             if not {("alert", ()), ("worse", ())} & set(self.queue):
@@ -83,8 +83,10 @@ class Talk:
         else:
             self.peak = max(self.peak, worst, key=rank)
 
-    def _end(self) -> None:
+    def _end(self, now: int) -> None:
         self.queue = [said for said in self.queue if said[0] in {"right", "was"}]
+        if self.due is not None and self.due <= now:
+            self.told = self.peak
         if self.told is not None and not self.reached:
             self.queue.append(("was", tuple(self.episodes)))
         elif self.told is not None and self.says_recovery:

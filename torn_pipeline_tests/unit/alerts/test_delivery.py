@@ -58,7 +58,7 @@ def test_quiet_hours_hold_messages_until_their_end(desk: Desk) -> None:
     desk.deliver(19 * HOUR)
     assert desk.said() == [
         "alert: stays is stale",
-        "recovery: Right again: before is stale",
+        "recovery: Recovered: before is fresh",
         "recovery: Was wrong, is right again: 2 things went wrong",
     ]
     assert desk.alerts.waiting() == {}
@@ -72,7 +72,7 @@ def test_what_gets_critical_at_night_is_told_at_once(desk: Desk) -> None:
     desk.see(wrong("x", 10 * HOUR, "critical"))
     assert desk.said() == ["alert: x is stale"]
     desk.see(right("x", 11 * HOUR))
-    assert desk.said() == ["recovery: Right again: x is stale"]
+    assert desk.said() == ["recovery: Recovered: x is fresh"]
 
 
 def test_a_rule_without_quiet_hours_is_not_held_by_another_one(desk: Desk) -> None:
@@ -102,8 +102,8 @@ def test_what_nobody_acknowledges_is_escalated_once(strict: Desk) -> None:
     strict.see(wrong("x", 6 * HOUR, "critical"))
     assert strict.said("b") == ["alert: Worse, now critical: x is stale"]
     strict.see(right("x", 7 * HOUR))
-    assert strict.said("b") == ["recovery: Right again: x is stale"]
-    assert strict.said("a")[-1] == "recovery: Right again: x is stale"
+    assert strict.said("b") == ["recovery: Recovered: x is fresh"]
+    assert strict.said("a")[-1] == "recovery: Recovered: x is fresh"
 
 
 def test_what_is_acknowledged_or_over_is_not_escalated(strict: Desk) -> None:
@@ -114,6 +114,16 @@ def test_what_is_acknowledged_or_over_is_not_escalated(strict: Desk) -> None:
     strict.see(right("y", 40), wrong("later", 40, "critical", cause="why"))
     strict.deliver(9 * HOUR)
     assert strict.said("b") == []
+
+
+def test_what_ended_while_nobody_looked_is_escalated_only_if_that_was_late_and_then_with_its_end(strict: Desk) -> None:
+    strict.see(wrong("soon"), wrong("late"), wrong("stays"))
+    strict.see(right("soon", HOUR - 1), right("late", HOUR), at=2 * HOUR)
+    assert strict.said("b") == [
+        "escalation: Not acknowledged since 2026-01-15 12:00 UTC: stays is stale",
+        "recovery: Was wrong, is right again: late is stale",
+    ]
+    assert strict.said("a")[3:] == ["recovery: Recovered: soon is fresh", "recovery: Recovered: late is fresh"]
 
 
 def test_the_hour_begins_when_quiet_hours_let_the_alert_through(desk: Desk) -> None:
@@ -171,7 +181,7 @@ def test_a_message_that_may_have_arrived_stays_the_same(desk: Desk) -> None:
     desk.see(wrong("y", 1, "critical", cause="why"), right("x", 1), right("y", 1))
     first, second = desk.channels["a"].got
     assert first == seen[0]
-    assert (second.kind, second.title) == ("recovery", "Right again: why (2 things)")
+    assert (second.kind, second.title) == ("recovery", "Recovered from: why (2 things)")
 
 
 def test_a_channel_that_is_away_for_long_is_an_incident_told_by_others(desk: Desk) -> None:
@@ -187,7 +197,7 @@ def test_a_channel_that_is_away_for_long_is_an_incident_told_by_others(desk: Des
     desk.channels["a"].fails = lambda _: None
     desk.deliver(2 * HOUR)
     assert desk.said("a") == ["alert: x is stale"]
-    assert desk.said("b") == ["recovery: Right again: The alert channel a does not take messages"]
+    assert desk.said("b") == ["recovery: Recovered: The alert channel a takes messages"]
 
 
 def test_what_a_channel_refuses_is_told_by_all_others_and_holds_nothing_up(desk: Desk) -> None:
@@ -201,12 +211,12 @@ def test_what_a_channel_refuses_is_told_by_all_others_and_holds_nothing_up(desk:
     for name in "bc":
         assert desk.said(name) == ["alert: The alert channel a does not take messages"]
     desk.see(right("x", 1), right("y", 1))
-    assert desk.said("a") == ["recovery: Right again: y is stale"], "a recovery never comes before its alert"
+    assert desk.said("a") == ["recovery: Recovered: y is fresh"], "a recovery never comes before its alert"
     for minute in range(9, 8 * 24 * HOUR, 60):
         desk.deliver(minute)
     assert desk.alerts.waiting() == {}
-    assert desk.said("a") == ["recovery: Right again: x is stale"], "given up after a week"
-    assert desk.said("b") == ["recovery: Right again: The alert channel a does not take messages"]
+    assert desk.said("a") == ["recovery: Recovered: x is fresh"], "given up after a week"
+    assert desk.said("b") == ["recovery: Recovered: The alert channel a takes messages"]
 
 
 def test_a_mended_channel_gets_what_it_refused_after_a_test(desk: Desk) -> None:
@@ -220,7 +230,7 @@ def test_a_mended_channel_gets_what_it_refused_after_a_test(desk: Desk) -> None:
     desk.alerts.test("a", after(1))
     assert desk.deliver(1) == 3
     assert desk.said("a") == ["test: A test of the alerts", "alert: x is stale"]
-    assert desk.said("b")[-1] == "recovery: Right again: The alert channel a does not take messages"
+    assert desk.said("b")[-1] == "recovery: Recovered: The alert channel a takes messages"
 
 
 def test_a_channel_that_is_taken_out_fails_no_more(desk: Desk) -> None:
@@ -229,7 +239,7 @@ def test_a_channel_that_is_taken_out_fails_no_more(desk: Desk) -> None:
     del desk.channels["a"]
     desk.use({"name": "all", "channels": ["b"]})
     desk.deliver(1)
-    assert desk.said("b")[-1] == "recovery: Right again: The alert channel a does not take messages"
+    assert desk.said("b")[-1] == "recovery: Is no longer watched: The alert channel a does not take messages"
 
 
 # --- side by side ------------------------------------------------------------------------------------------------

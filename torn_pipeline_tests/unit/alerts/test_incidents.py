@@ -30,7 +30,7 @@ def test_a_change_is_told_once_and_a_repetition_never(desk: Desk) -> None:
     desk.see(right("x", 2))
     (end,) = desk.channels["a"].got
     assert (end.kind, end.incident, end.at) == ("recovery", incident.id, after(2))
-    assert end.lines == ("It was wrong from 2026-01-15 12:00 UTC to 2026-01-15 12:02 UTC.", "more is known")
+    assert end.lines == ("Was wrong from 2026-01-15 12:00 UTC to 2026-01-15 12:02 UTC: x is stale", "more is known")
     desk.said()
     desk.see(right("x", 3))
     assert desk.said() == []
@@ -57,7 +57,7 @@ def test_things_with_one_cause_are_one_message_until_all_are_right(desk: Desk) -
     desk.see(wrong("later", 3, "critical", cause="The API is away"))
     assert desk.said() == ["alert: Worse, now critical: The API is away (2 things)"]
     desk.see(right("late", 4), right("later", 4))
-    assert desk.said() == ["recovery: Right again: The API is away (5 things)"]
+    assert desk.said() == ["recovery: Recovered from: The API is away (5 things)"]
 
 
 def test_of_more_than_three_things_each_has_one_line(desk: Desk) -> None:
@@ -75,7 +75,7 @@ def test_many_at_once_are_one_message_though_nobody_knows_why(desk: Desk) -> Non
     desk.see(wrong("y0", 3))
     assert desk.said() == ["alert: y0 is stale"], "what goes wrong anew belongs to the storm no more"
     desk.see(right("y5", 4))
-    assert desk.said() == ["recovery: Right again: 6 things went wrong"]
+    assert desk.said() == ["recovery: Recovered from: 6 things went wrong"]
 
 
 def test_what_ends_before_it_is_told_is_told_with_its_end(desk: Desk) -> None:
@@ -88,6 +88,31 @@ def test_what_ends_before_it_is_told_is_told_with_its_end(desk: Desk) -> None:
     )
 
 
+def test_what_nobody_looks_at_any_more_ends_and_is_told_so(desk: Desk) -> None:
+    def is_watched(kind: Kind, subject: str) -> bool:
+        return kind is not Kind.STALE or subject != "gone"
+
+    cause = {"cause": "The API is away"}
+    desk.see(wrong("gone"), wrong("gone", kind=Kind.KEY_DONE), wrong("other"), wrong("x", **cause), deliver=False)
+    desk.alerts.deliver(after(0))
+    desk.said()
+    desk.alerts.observe([wrong("other", 1)], now=after(1), is_watched=is_watched)
+    desk.deliver(1)
+    assert desk.said() == ["recovery: Is no longer watched: gone is stale"]
+    assert [incident.title for incident in desk.alerts.incidents()] == ["gone is stale", "other is stale", "x is stale"]
+    desk.alerts.observe([wrong("gone", 2, **cause), right("x", 3)], now=after(3), is_watched=is_watched)
+    desk.deliver(3)
+    (end,) = desk.channels["a"].got
+    assert (end.title, end.lines[1].partition(": ")[2]) == (
+        "Recovered from: The API is away (2 things)",
+        "from 2026-01-15 12:02 UTC to 2026-01-15 12:03 UTC, is no longer watched",
+    )
+    desk.said()
+    desk.alerts.observe([wrong("gone", 4)], now=after(4), is_watched=is_watched)
+    desk.deliver(4)
+    assert desk.said() == ["recovery: Was wrong, is no longer watched: gone is stale"]
+
+
 def test_what_is_older_than_what_is_known_counts_for_nothing(desk: Desk) -> None:
     desk.see(wrong("x", 5))
     desk.see(right("x", 4), at=6)
@@ -95,7 +120,7 @@ def test_what_is_older_than_what_is_known_counts_for_nothing(desk: Desk) -> None
     assert desk.said() == ["alert: x is stale"]
     desk.see(right("x", 8))
     desk.see(wrong("x", 7), at=9)
-    assert desk.said() == ["recovery: Right again: x is stale"]
+    assert desk.said() == ["recovery: Recovered: x is fresh"]
 
 
 def test_cursors_are_kept_with_what_was_observed(desk: Desk) -> None:
@@ -157,7 +182,7 @@ def test_each_channel_hears_of_its_own_things_within_an_incident(desk: Desk) -> 
     desk.use(*({"name": f"rule_{name}", "assets": [name], "channels": [name]} for name in "ab"))
     desk.see(wrong("x", assets=("a",), cause="why"), wrong("y", assets=("b",), cause="why"))
     desk.see(right("x", 1))
-    assert desk.said("a") == ["alert: x is stale", "recovery: Right again: x is stale"]
+    assert desk.said("a") == ["alert: x is stale", "recovery: Recovered: x is fresh"]
     desk.see(wrong("x", 2, assets=("a",), cause="why"))
     assert desk.said("a") == ["alert: x is stale"]
     assert desk.said("b") == ["alert: y is stale"]
@@ -174,7 +199,7 @@ def test_a_rule_that_is_gone_takes_no_recovery_with_it(desk: Desk) -> None:
     desk.see(wrong("x"))
     desk.use({"name": "other", "channels": ["b"]})
     desk.see(right("x", 1))
-    assert desk.said("a") == ["alert: x is stale", "recovery: Right again: x is stale"]
+    assert desk.said("a") == ["alert: x is stale", "recovery: Recovered: x is fresh"]
     assert desk.said("b") == []
 
 

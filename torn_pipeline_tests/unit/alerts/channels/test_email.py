@@ -137,7 +137,7 @@ def test_no_text_makes_a_header_or_a_recipient(tls: ssl.SSLContext, tmp_path: Pa
 @pytest.mark.usefixtures("_trusted")
 def test_no_header_begins_with_an_empty_line(tls: ssl.SSLContext, tmp_path: Path) -> None:
     mailbox = Mailbox(LOGINS)
-    titles = [f"Right again: check {'r' * length} of torn/faction_crimes for default failed" for length in range(1, 40, 3)]
+    titles = [f"Recovered: check {'r' * length} of torn/faction_crimes for default passed" for length in range(1, 40, 3)]
     with mail_server(mailbox, tls=tls) as port:
         sender = opened(port, tmp_path)
         for title in titles:
