@@ -62,11 +62,13 @@ def _of_platform(instance: dg.DagsterInstance | None, pipeline: Pipeline, specs:
     fresh, rows, weights = fresh_now(pipeline, now), rows_by_table(pipeline), pipeline.config.weights.model_dump()
     assets, scores = [], []
     for plans in plans_by_table(pipeline):
-        for table in plans[0].tables:
+        for table in plans[0].all_tables:
             asset = table_key(table.name)
             checks = tuple(_now(instance, spec, plans, fresh, now) for spec in by_asset.get(asset, ()))
+            if not checks:  # a history has none but the rules that the config gives it
+                continue
             graded = counting({one.check: Graded(one.grade, one.says) for one in checks}, plans, fresh)
-            score = table_score(table.name, graded, weights)
+            score = table_score(table.name, graded, weights) if table in plans[0].tables else None
             scores += [score] if score else []
             names = tuple(plan.endpoint.name for plan in plans)
             assets.append(AssetTold(asset=asset.to_user_string(), endpoints=names, score=score, rows=rows.get(table.name), checks=checks))

@@ -101,6 +101,8 @@ def _lines(content: Content) -> Iterator[str]:
             yield run["error"]
     if score:
         yield f"score {score['points']} of 100 (good: {score['good']} or more)"
+    elif not run:
+        yield "no score yet, as no table is due"
     yield f"{content['warehouse']}, {content['made_at']}"
     yield (
         f"{counts['checks']} checks: {counts['passed']} passed, {counts['warned']} warned, {counts['failed']} failed, "

@@ -17,6 +17,8 @@ from torn_pipeline.errors import UsageError
 from torn_pipeline.ops.retention import prune_reports
 from torn_pipeline_tests.dagster.running import Platform, open_platform
 from torn_pipeline_tests.dagster.test_runs import CRIMES, crimes_of, failure
+from torn_pipeline_tests.dagster.test_wishes import wish
+from torn_pipeline_tests.emulator import PROJECT, bigquery, emulator
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -213,6 +215,34 @@ def test_the_report_of_the_platform_is_what_the_scores_say_now(past: Past) -> No
     assert ["faction_crimes", *map(str, lost_of(score, "faction_crimes"))] in [
         row[:1] + row[1].split(" of ") for row in page.rows if len(row) == 3
     ]
+
+
+def test_a_rule_of_a_history_is_among_the_checks_of_the_platform(platform: Platform) -> None:
+    platform.reload(faction_members={"storage_mode": "snapshot"})
+    wish(platform, rules=[{"name": "changes", "table": "faction_members_history", "sql": "SELECT * FROM faction_members_history"}])
+
+    content, _, _ = report(platform)
+
+    (history,) = [one for one in content["assets"] if one["asset"] == "torn/faction_members_history"]
+    assert ([one["check"] for one in history["checks"]], history["score"], history["rows"]) == (["changes"], None, None)
+    assert {"asset": "torn/faction_members_history", "check": "changes"} in content["never_checked"]
+
+
+def test_on_bigquery_the_report_of_a_run_is_the_same(tmp_path: Path) -> None:
+    with bigquery() as warehouse:
+        url = f"bigquery://{PROJECT}/{warehouse.place.dataset}?location=EU&require_partition_filter=true"
+        with open_platform(tmp_path, warehouse=url, bigquery_emulator=emulator()) as platform:
+            crimes_of(platform)[3]["difficulty"] = "hard"
+            result = platform.run("faction_crimes", run_config=QUIET)
+
+            content, _, _ = report(platform, run_id=result.run_id)
+
+            (fetch,) = content["run"]["fetches"]
+            assert {f"torn/{table}": rows for table, rows in fetch["rows"].items()} == {
+                one["asset"]: one["rows"] for one in content["assets"]
+            }
+            assert fetch["rows"]["faction_crimes"] == 39
+            assert [one["reason"] for one in content["quarantine"]["roots"]] == ['expected integer, got string "hard"']
 
 
 def test_what_players_wrote_is_text_and_secrets_are_nowhere(past: Past) -> None:

@@ -17,8 +17,8 @@ MEMBERS = "faction_members"
 def test_before_the_first_run_nothing_was_ever_checked_and_nothing_is_made(console: Console) -> None:
     result = console("report")
     assert (result.status, result.err) == (0, "")
-    assert result.out.startswith("score 0 of 100 (good: 80 or more)\n")
-    assert result.row(f"torn/{MEMBERS}", "freshness", "failed")[-1] == "never"
+    assert result.out.startswith("no score yet, as no table is due\n")
+    assert result.row(f"torn/{MEMBERS}") == [f"torn/{MEMBERS}", "0", "0", "0", "6"]
     unknown = console("report", "--run", "1a2b3c4d")
     assert (unknown.status, unknown.out) == (2, "")
     assert unknown.err == f"there is no run '1a2b3c4d', as there are none in {console.data / 'dagster'} yet\n"
