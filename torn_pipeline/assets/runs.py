@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import re
+from typing import TYPE_CHECKING, Final
 
 import dagster as dg
 
@@ -17,6 +18,34 @@ if TYPE_CHECKING:
 
 __all__ = ["asked_account", "asked_accounts", "asset_owners", "endpoint_of", "find_run", "steps_of", "why_failed"]
 
+_MOST = 20  # of the last events of a run: its end is among them
+_LAST_WORDS: Final = {
+    dg.DagsterEventType.ENGINE_EVENT,
+    dg.DagsterEventType.RUN_CANCELING,
+    dg.DagsterEventType.RUN_FAILURE,
+}
+_FEWER = "let fewer runs be at work at once (`max_concurrent_runs` in dagster.yaml)"
+_BECAME = {
+    r"signal (9) |exit code -(9)\b": f"its process was killed (signal {{}}): memory may have run out; give the machine more, or {_FEWER}",
+    r"signal (\d+) \(|exit code -(\d+)\b": (
+        "its process was ended by signal {}: somebody stopped it, or the machine went down; if it is not run again by itself, start it "
+        "once more in the UI"
+    ),
+    r"exited with code (\d+)|exit code (\d+)\b": (
+        "its process ended with code {} and told Dagster no more; the log of the code server says why, and `torn-pipeline check` whether "
+        "config and environment are right"
+    ),
+    r"[Mm]aximum runtime of (\d+) ": (
+        "it took longer than the {} seconds that it may, and was ended; look on its page what it waited for, or raise `max_runtime` of the "
+        "endpoint in the config"
+    ),
+    r"longer than (\d+) seconds to start": f"it had not started after {{}} seconds, as the machine may be too busy; {_FEWER}",
+    r"while dequeuing the run()|reach the user code server()": (
+        "it could not be started, as the code server does not answer or could not read the config; `torn-pipeline check` says whether "
+        "that is right"
+    ),
+}
+"""What became of a run whose process said nothing itself, by what Dagster says of it, and what to do."""
 _SEVERAL = "several endpoints"
 _FIRST, _LAST = "dagster/asset_partition_range_start", "dagster/asset_partition_range_end"
 
@@ -75,7 +104,10 @@ def find_run(instance: dg.DagsterInstance, run_id: str) -> dg.DagsterRun:
 
 
 def why_failed(instance: dg.DagsterInstance, run_id: str, steps: Collection[str] = ()) -> tuple[str, str]:
-    """Why a run failed: the sentence of the first step that did, of ``steps`` where some are given, and the name of its error."""
+    """Why a run failed: the sentence of the first step that did, of ``steps`` where some are given, and the name of its error.
+
+    Of a run whose process was ended from outside, or never came to its steps, the sentence says what became of it and what to do.
+    """
     for record in instance.get_records_for_run(run_id, of_type=dg.DagsterEventType.STEP_FAILURE).records:
         event = record.event_log_entry.get_dagster_event()
         if steps and event.step_key not in steps:
@@ -84,8 +116,19 @@ def why_failed(instance: dg.DagsterInstance, run_id: str, steps: Collection[str]
         if (user := failure.user_failure_data) and user.description:
             error = user.metadata.get("error")
             return user.description, str(error.value) if error else ""
-        if failure.error is not None:
+        if failure.error is not None and failure.error.cls_name != dg.DagsterExecutionInterruptedError.__name__:
             return f"{failure.error.cls_name or 'an error'} that nobody expected", ""
-    for record in instance.get_records_for_run(run_id, of_type=dg.DagsterEventType.RUN_FAILURE).records:
-        return record.event_log_entry.get_dagster_event().message or "", ""
-    return "", ""
+    return _what_became(instance, run_id), ""
+
+
+def _what_became(instance: dg.DagsterInstance, run_id: str) -> str:
+    """What became of a run that no step failed: what Dagster says of its process, as far as it is known, or else as it says it."""
+    records = instance.get_records_for_run(run_id, of_type=_LAST_WORDS, limit=_MOST, ascending=False).records
+    events = [record.event_log_entry.get_dagster_event() for record in records]
+    for event in events:
+        error = event.engine_event_data.error if event.event_type is dg.DagsterEventType.ENGINE_EVENT else None
+        words = f"{event.message} {error.to_string() if error else ''}"
+        for pattern, sentence in _BECAME.items():
+            if found := re.search(pattern, words):
+                return sentence.format(found[found.lastindex or 0])
+    return next((event.message or "" for event in events if event.event_type is dg.DagsterEventType.RUN_FAILURE), "")

@@ -11,7 +11,7 @@ from pydantic import Field
 from torn_pipeline.correlation import bound
 from torn_pipeline.errors import PipelineError, Transient
 from torn_pipeline.ops.process import end_first
-from torn_pipeline.resources.tags import WORK, rank_of
+from torn_pipeline.resources.tags import rank_of
 from torn_pipeline.settings import Settings
 
 if TYPE_CHECKING:
@@ -37,24 +37,24 @@ class PipelineResource(dg.ConfigurableResource):  # type: ignore[type-arg]  # it
 
     @contextmanager
     def yield_for_execution(self, context: dg.InitResourceContext) -> Generator[Self]:
-        """The resource itself; every record that is written as long as the run has it carries the run's id."""
+        """The resource itself; every record that is written as long as the run has it carries the run's id.
+
+        A run that came through the queue has a process of its own, which is the first to go where memory runs out.
+        """
+        if context.run and context.run.remote_job_origin:
+            end_first()
         with bound(run_id=context.run.run_id if context.run else ""):
             yield self
 
     def open(self, tags: Mapping[str, str] | None = None) -> Pipeline:
         """The pipeline itself, for a run with these tags: they tell a person's click from a schedule and both from a backfill.
 
-        A run for a tick has a process of its own, which is the first to go where memory runs out.
-
         Raises:
             ConfigError: when the environment or the config is wrong.
         """
         from torn_pipeline.steps import Rank, open_pipeline
 
-        known = tags or {}
-        if WORK in known:
-            end_first()
-        return open_pipeline(self.settings(), self.overrides, rank=Rank[rank_of(known)])
+        return open_pipeline(self.settings(), self.overrides, rank=Rank[rank_of(tags or {})])
 
 
 def pipeline_resource(settings: Settings | None, overrides: Sequence[str] = ()) -> PipelineResource:
