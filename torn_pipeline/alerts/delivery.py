@@ -179,7 +179,7 @@ def _due(database: sqlite3.Connection, outbox: Outbox, channel: str) -> list[sql
     for row in () if rest else database.execute(_WAITING, (channel,)).fetchall():
         if row["incident"] in held:
             continue
-        if row["due"] <= now and outbox.goes_at(row) <= outbox.now:
+        if row["due"] <= now and not outbox.quiet(row):
             found.append(row)
         if row["kind"] != MessageKind.ESCALATION or row["attempts"]:
             held.add(row["incident"])

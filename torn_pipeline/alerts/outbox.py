@@ -93,11 +93,13 @@ class Outbox:
         """Take back the escalations of an incident that have not been sent."""
         self._database.execute(_CALM, (incident, MessageKind.ESCALATION))
 
+    def quiet(self, row: sqlite3.Row) -> bool:
+        """Whether all rules by which the channel hears of this want it quiet now."""
+        return self._quiet_until(row, self.now) > self.now
+
     def goes_at(self, row: sqlite3.Row) -> datetime:
-        """When the rules let a message go, now at the earliest: when none of those by which the channel hears of it wants it quiet."""
-        at, severity = max(self.now, moment(row["due"])), Severity(row["severity"])
-        rules = self._rules(row["incident"], row["channel"], row["kind"])
-        return min((rule.quiet_until(at, severity) for rule in rules), default=at)
+        """When a message may go, now at the earliest: it is due, and the rules let it."""
+        return self._quiet_until(row, max(self.now, moment(row["due"])))
 
     def _begin(self, incident: str, channel: str, severity: Severity, now_open: list[sqlite3.Row]) -> None:
         telling = self._database.execute(_TELL, (incident, channel, severity, False)).lastrowid
@@ -160,6 +162,11 @@ class Outbox:
         if rule is None or rule.escalate is None:
             return None
         return rule.quiet_until(self.now, Severity(row["severity"])) + rule.escalate.after
+
+    def _quiet_until(self, row: sqlite3.Row, at: datetime) -> datetime:
+        """The moment, from ``at`` on, when one of the rules by which the channel hears of this lets it go."""
+        rules = self._rules(row["incident"], row["channel"], row["kind"])
+        return min((rule.quiet_until(at, Severity(row["severity"])) for rule in rules), default=at)
 
     def _queue(
         self, whom: tuple[str, str], kind: tuple[MessageKind, Manner], severity: Severity, telling: int | None, due: datetime
