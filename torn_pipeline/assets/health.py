@@ -14,10 +14,10 @@ from torn_pipeline.assets.profiles import profile_metadata, score_metadata
 from torn_pipeline.checks import check_grades, records
 from torn_pipeline.quality.score import GOOD, POOR, Grade, Graded, Score, platform_score, table_score
 from torn_pipeline.resources import PipelineResource, told_to_dagster
-from torn_pipeline.warehouse import Measurement
 
 if TYPE_CHECKING:
     from torn_pipeline.steps.profiling import Profiled
+    from torn_pipeline.warehouse import Measurement
 
 __all__ = ["HEALTH", "health_of"]
 
@@ -61,7 +61,7 @@ def _health(context: dg.AssetExecutionContext, pipeline: PipelineResource) -> It
     with told_to_dagster():
         opened = pipeline.open(context.run.tags)
         fresh, weights = fresh_now(opened, now), opened.config.weights.model_dump()
-        scores, profiles, measured = {}, [], list[Measurement]()
+        scores, profiles, measured = {}, [], list["Measurement"]()
         for found in profiled(opened, now):
             graded = check_grades(context.instance, found.plans, found.table, fresh)
             metadata = profile_metadata(found)
@@ -108,8 +108,10 @@ def _summary(found: "Profiled", score: Score | None) -> dict[str, object]:
     return {"table": found.table.name, "score": score.points if score else "", "rows": rows, "nulls": nulls, "not_profiled": found.problem}
 
 
-def _measured(score: Score, graded: Mapping[str, Graded], now: datetime, run_id: str) -> list[Measurement]:
+def _measured(score: Score, graded: Mapping[str, Graded], now: datetime, run_id: str) -> list["Measurement"]:
     """What is kept for years of a table, or of the platform: a number for each of its checks, and its score."""
+    from torn_pipeline.warehouse import Measurement  # noqa: PLC0415 - what every definition would load, and one look a day needs
+
     checks = [
         Measurement(
             kind="check",

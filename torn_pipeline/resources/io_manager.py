@@ -10,7 +10,6 @@ import dagster as dg
 
 from torn_pipeline.resources.pipeline import told_to_dagster
 from torn_pipeline.resources.previews import preview_of_table
-from torn_pipeline.warehouse import Window
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -21,7 +20,7 @@ if TYPE_CHECKING:
     from torn_pipeline.quality.prepared import Prepared
     from torn_pipeline.resources.pipeline import PipelineResource
     from torn_pipeline.steps import Pipeline
-    from torn_pipeline.warehouse import Receipt, TableReceipt
+    from torn_pipeline.warehouse import Receipt, TableReceipt, Window
 
 __all__ = ["TableLoad", "WarehouseIOManager", "table_metadata"]
 
@@ -87,6 +86,8 @@ def _wants_lazy(context: dg.InputContext) -> bool:
 def _window(asked: Mapping[str, Any]) -> Window | None:
     if "window" not in asked:
         return None
+    from torn_pipeline.warehouse import Window  # noqa: PLC0415 - the definitions, which every process of Dagster's loads, do without
+
     bounds = {name: _moment(value) for name, value in asked["window"].items() if name in {"after", "until"}}
     return Window(column=asked["window"]["column"], **bounds)
 
