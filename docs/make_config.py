@@ -123,6 +123,7 @@ MEANINGS[Retention] = {
     "temporary": "files of processes that were killed, a day at least",
     "alerts": "incidents that are over",
     "reports": "[validation reports](checks.md#validation-reports)",
+    "quarantine": "roots that [could not be loaded](runbook.md#quarantine), since they were found broken; the landing keeps them",
 }
 MEANINGS[Weights] = {name: f"of the check `{name}`; 0 leaves it out" for name in Weights.model_fields} | {
     "contract": "of the check `contract`, which every table has: 1 or more"
@@ -196,7 +197,15 @@ EXAMPLES: dict[type[BaseModel], dict[str, str]] = {
         "scope": "account",
         "ids_from": "faction_rankedwars.id",
     },
-    Retention: {"runs": "P14D", "ticks": "P3D", "landing": "{replace: P30D}", "temporary": "P2D", "alerts": "forever", "reports": "P90D"},
+    Retention: {
+        "runs": "P14D",
+        "ticks": "P3D",
+        "landing": "{replace: P30D}",
+        "temporary": "P2D",
+        "alerts": "forever",
+        "reports": "P90D",
+        "quarantine": "P90D",
+    },
     LandingRetention: {mode.value: "P90D" for mode in StorageMode} | {"incomplete": "P1D"},
     Weights: dict.fromkeys(Weights.model_fields, "30"),
     LogConfig: {"level": "DEBUG", "format": "json", "file": "/var/log/torn_pipeline.log", "max_mb": "50", "keep": "20"},

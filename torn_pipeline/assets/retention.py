@@ -14,8 +14,8 @@ __all__ = ["RETENTION", "retention_asset"]
 
 RETENTION = dg.AssetKey(["ops", "retention"])
 _DESCRIPTION = """\
-What the last call freed: Dagster's runs and ticks, landed fetches, incidents that are over, validation reports, and files of processes \
-that were killed, as old as the section `retention` of the config says.
+What the last call freed: Dagster's runs and ticks, roots in quarantine, landed fetches, incidents that are over, validation reports, \
+and files of processes that were killed, as old as the section `retention` of the config says.
 
 - **Never goes**: the last run that materialized an asset, a partition of one, or evaluated a check; a landed fetch that was not \
 loaded, that a backup may need, that nothing newer stands in for, or of which something is in quarantine.

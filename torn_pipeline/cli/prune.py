@@ -27,8 +27,8 @@ __all__ = ["prune"]
 def prune(session: Session, *, dry_run: bool) -> int:
     """Free what is older than the section `retention` of the config keeps it.
 
-    Dagster's runs and ticks, landed fetches that nothing needs, incidents that are over, validation reports, and files of processes
-    that were killed.
+    Dagster's runs and ticks, roots in quarantine, landed fetches that nothing needs, incidents that are over, validation reports,
+    and files of processes that were killed.
     The schedule `ops_retention_schedule` does the same every day. While the dry run is read, more may grow old enough.
     """
     from torn_pipeline.ops import retention  # noqa: PLC0415 - loads what reads the landing and asks the API; the other commands need not

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC
+from collections import Counter
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import click
 
 from torn_pipeline.cli.options import Group
+from torn_pipeline.config.durations import parse_period
 from torn_pipeline.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from datetime import datetime
+    from collections.abc import Iterable, Sequence
+    from datetime import timedelta
 
     from torn_pipeline.cli.session import Session
     from torn_pipeline.steps import Pipeline
@@ -112,6 +114,49 @@ def retry(session: Session, *, ids: Sequence[str], everything: bool) -> int:
     table = [(one.fetch.endpoint, one.fetch.account, one.fetch.fetch_id, one.loaded, one.superseded, len(one.broken)) for one in done]
     session.table(("endpoint", "account", "fetch", "loaded", "superseded", "still broken"), table)
     return 1 if any(one.broken for one in done) else 0
+
+
+@quarantine.command()
+@click.argument("ids", metavar="[ID]...", nargs=-1)
+@click.option("--older-than", "age", metavar="DURATION", help="Purge what has been there for longer, such as P30D.")
+@click.option("--all", "everything", is_flag=True, help="Purge everything in quarantine.")
+@click.option("--yes", is_flag=True, help="Do it.")
+@click.option("--dry-run", is_flag=True, help="Say what would be purged, and purge nothing.")
+@click.pass_obj
+def purge(session: Session, *, ids: Sequence[str], age: str | None, everything: bool, yes: bool, dry_run: bool) -> int:
+    """Forget roots that nobody will mend. They stay in the landing, and come back when their fetch is loaded anew.
+
+    That is under a mended contract, or with `replay --rebuild`. The same is done day by day by `retention: {quarantine: P30D}` of
+    the config.
+    """
+    from torn_pipeline.steps import open_pipeline
+
+    if sum((bool(ids), age is not None, everything)) != 1:
+        message = "name the ids that `torn-pipeline quarantine list` shows, or say --older-than DURATION or --all"
+        raise UsageError(message)
+    if yes == dry_run:
+        message = "say --yes to purge them, or --dry-run to see what would be purged"
+        raise UsageError(message)
+    since = None if age is None else datetime.now(UTC) - _age(age)
+    pipeline = open_pipeline(session.settings())
+    chosen = _chosen(pipeline, ids) if ids else pipeline.warehouse.quarantined()
+    rows = [row for row in chosen if since is None or row.quarantined_at < since]
+    gone = len(rows) if dry_run else pipeline.warehouse.purge_quarantine([row.quarantine_id for row in rows])
+    session.table(("endpoint", "account", "roots"), sorted((*whose, count) for whose, count in _counted(rows).items()))
+    session.say(f"{'would purge' if dry_run else 'purged'} {gone} root{'' if gone == 1 else 's'} from the quarantine")
+    return 0
+
+
+def _counted(rows: Iterable[QuarantineRow]) -> Counter[tuple[str, str]]:
+    return Counter((row.endpoint, row.account) for row in rows)
+
+
+def _age(text: str) -> timedelta:
+    try:
+        return parse_period(text)
+    except ValueError as error:
+        message = f"--older-than {error}"
+        raise UsageError(message) from error
 
 
 def _moment(at: datetime) -> str:

@@ -64,7 +64,7 @@ class Retention(_Model):
     """How long is kept what running leaves behind.
 
     ``runs`` and ``ticks`` are Dagster's, ``alerts`` the incidents that are over, ``reports`` the validation reports, ``temporary``
-    what killed processes left.
+    what killed processes left, ``quarantine`` the roots that could not be loaded.
     """
 
     runs: Days = _DAY * 30
@@ -73,3 +73,4 @@ class Retention(_Model):
     temporary: Days = _DAY
     alerts: Age = _DAY * 365
     reports: Age = _DAY * 365
+    quarantine: Age = FOREVER

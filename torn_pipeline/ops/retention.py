@@ -41,6 +41,7 @@ __all__ = [
     "prune_alerts",
     "prune_incomplete",
     "prune_landing",
+    "prune_quarantine",
     "prune_reports",
     "prune_temporary",
     "rows_of",
@@ -83,11 +84,20 @@ def prune(
         WarehouseError: when the warehouse cannot be read.
         WarehouseBusy: when another process holds it for too long.
     """
+    yield prune_quarantine(config, warehouse, now, dry_run=dry_run)  # before the landing, as it holds fetches there
     yield from prune_landing(config, landing, warehouse, now, dry_run=dry_run)
     yield prune_incomplete(config, landing, warehouse, now, dry_run=dry_run)
     yield prune_temporary(settings, config, landing, now, dry_run=dry_run)
     yield prune_alerts(settings, config, now, dry_run=dry_run)
     yield prune_reports(settings, config, now, dry_run=dry_run)
+
+
+def prune_quarantine(config: PipelineConfig, warehouse: Warehouse, now: datetime, *, dry_run: bool = False) -> Freed:
+    """Purge the roots that are in quarantine for long enough; the room they took in the warehouse counts as none."""
+    since = kept_since(config.retention.quarantine, now)
+    old = [row.quarantine_id for row in warehouse.quarantined() if row.quarantined_at < since] if since else []
+    gone = len(old) if dry_run else warehouse.purge_quarantine(old)
+    return Freed(what="quarantine", things=gone, size=0, since=since)
 
 
 # --- the landing ---------------------------------------------------------------------------------------------------

@@ -18,6 +18,7 @@ from torn_pipeline.warehouse import bigquery_meta as meta
 from torn_pipeline.warehouse import profiling
 from torn_pipeline.warehouse.bigquery_accounts import rename_account
 from torn_pipeline.warehouse.bigquery_load import writing
+from torn_pipeline.warehouse.bigquery_quarantine import purge
 from torn_pipeline.warehouse.bigquery_query import what_is_wrong
 from torn_pipeline.warehouse.bigquery_rebuild import rebuild as rebuilt
 from torn_pipeline.warehouse.bigquery_service import Place, Service
@@ -117,6 +118,14 @@ class BigQueryWarehouse:
         with writing(self._service) as work:
             work.take_quarantine(load)
             work.write_quarantine()
+
+    def purge_quarantine(self, ids: Sequence[str]) -> int:
+        """Take roots out of the quarantine, in one transaction; how many were there. They stay in the landing.
+
+        Raises:
+            WarehouseBusy: when loads write the quarantine all the time, or BigQuery is in trouble.
+        """
+        return purge(self._service, ids) if ids and self._has_meta() else 0
 
     def record_fetch(self, fetch: Fetch) -> None:
         """Write or rewrite the row of a fetch in ``torn_meta.fetches``."""

@@ -119,6 +119,17 @@ class DuckDBWarehouse:
             meta.record_fetch(session, load.fetch)
             meta.record_quarantine(session, load)
 
+    def purge_quarantine(self, ids: Sequence[str]) -> int:
+        """Take roots out of the quarantine, in one transaction; how many were there. They stay in the landing.
+
+        Raises:
+            WarehouseBusy: when others use the file for too long.
+        """
+        if not ids or not self.path.exists():
+            return 0
+        with self._transaction() as session:
+            return meta.delete_quarantine(session, ids)
+
     def record_fetch(self, fetch: Fetch) -> None:
         """Write or rewrite the row of a fetch in ``torn_meta.fetches``."""
         with self._transaction() as session:

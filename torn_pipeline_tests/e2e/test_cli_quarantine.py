@@ -109,9 +109,35 @@ def test_a_fetch_that_was_refused_is_loaded_as_a_whole(loaded: Console, mended: 
     assert len(crimes_of(loaded).splitlines()) == 41
 
 
+def test_what_is_purged_comes_back_with_its_fetch(loaded: Console) -> None:
+    first, second = ids(loaded)
+    crimes = crimes_of(loaded)
+    dry = loaded("quarantine", "purge", "--all", "--dry-run")
+    assert (dry.status, dry.err) == (0, "")
+    assert dry.row("faction_crimes") == ["faction_crimes", "default", "2"]
+    assert dry.out.endswith("would purge 2 roots from the quarantine\n")
+    assert loaded("quarantine", "purge", "--older-than", "P1D", "--yes").out.endswith("purged 0 roots from the quarantine\n")
+    assert ids(loaded) == [first, second]
+
+    assert loaded("quarantine", "purge", first, "--yes").out.endswith("purged 1 root from the quarantine\n")
+    assert ids(loaded) == [second]
+    assert loaded("quarantine", "purge", "--all", "--yes").status == 0
+    assert (ids(loaded), crimes_of(loaded)) == ([], crimes)
+
+    assert loaded("replay", "faction_crimes", "--rebuild").status == 0
+    assert ids(loaded) == [first, second]
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
+        (["purge", "--yes"], "name the ids that `torn-pipeline quarantine list` shows, or say --older-than DURATION or --all"),
+        (
+            ["purge", "a", "--all", "--yes"],
+            "name the ids that `torn-pipeline quarantine list` shows, or say --older-than DURATION or --all",
+        ),
+        (["purge", "--all"], "say --yes to purge them, or --dry-run to see what would be purged"),
+        (["purge", "--older-than", "30d", "--yes"], "--older-than is no ISO 8601 duration: write P30D"),
         (["show", "nosuchid"], "there is no nosuchid in quarantine: `torn-pipeline quarantine list` shows the ids there are"),
         (["retry"], "name the ids that `torn-pipeline quarantine list` shows, or say --all"),
         (["retry", "--all", "someid"], "name the ids that `torn-pipeline quarantine list` shows, or say --all"),

@@ -6,7 +6,7 @@ import json
 import os
 import signal
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from multiprocessing.util import get_temp_dir
 from typing import TYPE_CHECKING, Any
@@ -120,8 +120,8 @@ def test_nothing_goes_before_its_time_nor_where_all_is_kept_for_ever(place: Plac
     forever = steps.open_pipeline(place.settings, ["retention.landing.replace=forever"])
     freed = list(prune(place.settings, forever.config, forever.landing, forever.warehouse, LATER))
     assert {one.what: (one.things, one.since) for one in freed}["landing, replace"] == (0, None)
-    assert rows_of(freed)[2][0::3] == ("landing, upsert", f"{LATER - timedelta(days=30):%Y-%m-%dT%H:%MZ}")
-    assert rows_of(freed)[1] == ("landing, replace", 0, 0, "forever")
+    assert rows_of(freed)[3][0::3] == ("landing, upsert", f"{LATER - timedelta(days=30):%Y-%m-%dT%H:%MZ}")
+    assert rows_of(freed)[2] == ("landing, replace", 0, 0, "forever")
     assert place.files() == before
 
 
@@ -148,6 +148,14 @@ def test_what_is_in_quarantine_stays(place: Place) -> None:
     place.fetch("faction_members")
     assert place.pipeline.warehouse.quarantined("faction_members")
     assert place.prune()["landing, replace"].things == 0
+    assert place.prune()["quarantine"] == Freed(what="quarantine", things=0, size=0, since=None)
+
+    aged = replace(place, pipeline=steps.open_pipeline(place.settings, ["retention.quarantine=P30D"]))
+    assert aged.prune(NOW)["quarantine"].things == 0
+    assert aged.prune(dry_run=True)["quarantine"].things == 1
+    freed = aged.prune()
+    assert (freed["quarantine"].things, freed["landing, replace"].things) == (1, 1)
+    assert place.pipeline.warehouse.quarantined() == []
 
 
 def test_the_rows_and_the_proof_of_a_history_stay(place: Place) -> None:
