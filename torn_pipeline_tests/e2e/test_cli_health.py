@@ -12,6 +12,8 @@ import pytest
 from torn_pipeline.ops.heartbeat import HEARTBEAT_FILE, beat
 from torn_pipeline.steps import watching
 from torn_pipeline.steps.aging import FIRST_SEEN_FILE
+from torn_pipeline.warehouse import Measurement
+from torn_pipeline.warehouse.duckdb import DuckDBWarehouse
 
 if TYPE_CHECKING:
     from torn_pipeline_tests.e2e.console import Console, Result
@@ -142,6 +144,69 @@ def test_an_open_incident_is_not_well_though_nothing_else_is_wrong(console: Cons
     assert verdict(result) == (NOT_WELL, "not well")
     assert "the daemon is gone" in result.out
     assert "torn-pipeline alerts ack " in result.out
+
+
+def test_what_is_part_of_an_incident_is_told_once_with_what_helps(console: Console) -> None:
+    first = console("health", "--alert")
+    assert [line.split()[0] for line in first.out.splitlines()] == ["state", "critical", "not"]
+    assert "it has never given a sign of life; start it with: make dev; torn-pipeline alerts ack " in first.out
+    assert first.out.splitlines()[-1].startswith("not well: 1 of 1")
+    name = json.loads(console("health", "--format", "json").out)["incidents"][0]["id"]
+    assert console("alerts", "ack", name, "--by", "the chief").status == 0
+    acknowledged = console("health")
+    assert "make dev; acknowledged by the chief at 20" in acknowledged.out
+    assert "alerts ack" not in acknowledged.out
+    give_a_sign(console)
+    over = console("health")
+    assert verdict(over) == (NOT_WELL, "not well")
+    assert over.out.splitlines()[-1] == "not well: 1 incident is open"
+    assert console("health", "--alert").out.splitlines()[-1].startswith("well: all 1")
+
+
+def test_a_program_is_told_the_same(console: Console) -> None:
+    give_a_sign(console)
+    assert console("materialize", "faction_basic", "--partition", "default").status == 0
+    told = console("health", "--format", "json")
+    content = json.loads(told.out)
+    assert (told.status, content["version"], content["well"], content["score"], content["score_at"]) == (WELL, 1, True, None, None)
+    assert list(content) == ["version", "well", "score", "score_at", "things", "incidents", "messages_waiting", "messages_held"]
+    assert {one["ok"] for one in content["things"]} == {True}
+    assert {(one["kind"], one["subject"]) for one in content["things"]} >= {("stale", "faction_basic|default"), ("daemon_gone", "daemon")}
+    at = datetime.now(UTC).replace(microsecond=0)
+    for value, ago in ((40.0, 2), (87.0, 1)):
+        one = Measurement(kind="score", subject="platform", value=value, measured_at=at - timedelta(days=ago))
+        DuckDBWarehouse(console.data / "warehouse.duckdb").record_measurements([one])
+    give_a_sign(console, timedelta(hours=1))
+    alerted = console("health", "--format", "json", "--alert")
+    content = json.loads(alerted.out)
+    assert (alerted.status, content["well"], content["score"]) == (NOT_WELL, False, 87)
+    assert content["score_at"] == f"{at - timedelta(days=1):%Y-%m-%dT%H:%M:%SZ}"
+    (gone,), (incident,) = [one for one in content["things"] if not one["ok"]], content["incidents"]
+    assert (gone["title"], gone["incident"]) == ("the daemon is gone", incident["id"])
+    assert (incident["severity"], incident["title"], incident["acknowledged_by"]) == ("critical", "the daemon is gone", "")
+    assert f"score: 87 of 100 on {at - timedelta(days=1):%Y-%m-%d %H:%M} UTC" in console("health").out
+
+
+def test_a_message_that_quiet_hours_hold_is_no_warning(console: Console) -> None:
+    rules = "- {name: night, channels: [file], quiet_hours: {from: '00:00', to: '23:59', except: []}}"
+    channels = "- {name: file, kind: file, path: alerts.jsonl}\n- {name: hook, kind: webhook}"
+    (console.folder / "config/alerts.yaml").write_text(f"channels:\n{channels}\nrules:\n{rules}\n- {{name: day, channels: [hook]}}\n")
+    console.environment["TORN_ALERT_HOOK"] = "http://127.0.0.1:1/nobody/listens/T0PS3CRET"
+    if f"{datetime.now(UTC):%H:%M}" > "23:57":
+        pytest.skip("the quiet hours have an end")
+    found = console("health", "--alert")
+    assert "1 message waits for the end of the quiet hours of the channel file" in found.out
+    rows = [line for line in found.out.splitlines() if line.startswith("warning")]
+    assert len(rows) == 1
+    assert "1 message waits for the channel hook" in rows[0]
+
+
+def test_wrong_rules_of_the_alerts_are_one_of_the_things_that_are_wrong(console: Console) -> None:
+    give_a_sign(console)
+    (console.folder / "config/alerts.yaml").write_text("rules: nonsense\n")
+    wrong = console("health")
+    assert verdict(wrong) == (NOT_WELL, "not well")
+    assert "alerts.yaml is wrong" in wrong.out
 
 
 @pytest.mark.parametrize("config", ["accounts: [", "endpoints: []\nnonsense: 1\n"])
