@@ -26,17 +26,23 @@ def test_what_is_old_goes_and_a_dry_run_says_so_before(console: Console) -> None
     (spilled / "0-faction_basic.arrow").write_bytes(b"0123456789")
     for path in (spilled / "0-faction_basic.arrow", spilled):
         os.utime(path, (LONG_AGO, LONG_AGO))
+    report = console.data / "reports" / "validation" / "20200101T053000Z_01234567.html"
+    report.parent.mkdir(parents=True)
+    report.write_bytes(b"01234")
     before = files_below(console.data / "landing")
 
     told = console("prune", "--dry-run")
     assert spilled.exists()
+    assert report.exists()
     done = console("prune")
 
     assert (told.status, done.status, done.err) == (0, 0, "")
     assert freed(told)["temporary"][:2] == freed(done)["temporary"][:2] == ["1", "10"]
     assert freed(done)["landing, upsert"] == ["0", "0", "forever"]
     assert "runs" not in freed(done)  # nothing has run in Dagster yet
+    assert freed(told)["reports"][:2] == freed(done)["reports"][:2] == ["1", "5"]
     assert not spilled.exists()
+    assert not report.exists()
     assert files_below(console.data / "landing") == before
 
 
