@@ -15,10 +15,11 @@ from torn_pipeline.assets.runs import steps_of
 from torn_pipeline.automation.jobs import KPIS, OPS
 from torn_pipeline.automation.observing import Watched, automations, ended_runs
 from torn_pipeline.automation.schedules import trigger_name
+from torn_pipeline.automation.subjects import among, runs_and_checks
 from torn_pipeline.checks import FRESHNESS
 from torn_pipeline.errors import PipelineError
 from torn_pipeline.ops.heartbeat import HEARTBEAT_FILE, beat
-from torn_pipeline.steps.watching import DAEMON, watch_machine, watch_tables
+from torn_pipeline.steps.watching import DAEMON, service_observation, watch_machine, watch_tables
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -35,6 +36,10 @@ _AFTER_AN_ERROR = timedelta(minutes=1)
 _BREAK = timedelta(minutes=3)  # without a look: the daemon was down, or the machine was off
 _NEVER = datetime.min.replace(tzinfo=UTC)
 _OPS = ("team:ops",)
+# The kinds of which everything there is has been seen: once Dagster, then the machine, then the tables were looked at.
+_OF_DAGSTER = {Kind.AUTOMATION_DEAD}
+_OF_THE_MACHINE = {Kind.KEY_DONE, Kind.DISK_LOW}
+_OF_TABLES = {Kind.STALE, Kind.BUDGET_LOW}
 
 
 @dataclass(slots=True)
@@ -65,42 +70,52 @@ def look_around(
     others: Iterable[str],
     looks: Looks,
     now: datetime,
-    checks: Sequence[dg.AssetCheckSpec] = (),
+    checks: Sequence[dg.AssetCheckSpec],
 ) -> tuple[str, list[dg.AssetCheckEvaluation]]:
     """Look at everything once, tell the alerts, and send what is due; what to say of it, and news of the check ``freshness``.
 
-    ``plans`` are the endpoints', ``others`` the names of schedules and sensors that are no endpoint's, ``checks`` those that say of
-    themselves what to do.
+    ``plans`` are the endpoints', ``others`` the names of schedules and sensors that are no endpoint's, ``checks`` all checks.
 
-    What cannot be looked at is logged, and does not keep the rest from being told.
+    What cannot be looked at is logged, and does not keep the rest from being told. What is wrong with something that nobody looks
+    at any more has ended.
 
     Raises:
         ConfigError: the alerts' file cannot be used.
     """
     settings = pipeline.settings
-    alerts = open_alerts(settings)
+    alerts, since = open_alerts(settings), looks.look(now)
     watched = watched_by_name(pipeline, plans)
     ended, cursor = ended_runs(instance, alerts.cursor(_CURSOR) or "", watched, now, ui_url=settings.ui_url, checks=checks)
-    alerts.observe(ended, now=now, cursors={_CURSOR: cursor})
-    triggers = automations(instance, _by_trigger(watched, plans, others), now, looks.look(now))
-    machine = _as_far_as_it_goes(watch_machine(pipeline, now))
-    alerts.observe([alerts.about_rules(now), *triggers, *machine], now=now)
-    sent = alerts.deliver(now)  # before the warehouse is asked, which may be busy for a minute
+    alerts.observe(ended, now=now, cursors={_CURSOR: cursor}, is_watched=runs_and_checks(_enabled(watched, plans), checks))
+    triggers = automations(instance, _by_trigger(watched, plans, others), now, since)
+    machine, is_whole = _as_far_as_it_goes(watch_machine(pipeline, now))
+    seen = [alerts.about_rules(now), service_observation(DAEMON, "", now), *triggers, *machine]
+    alerts.observe(seen, now=now, is_watched=among(seen, _OF_DAGSTER | _OF_THE_MACHINE if is_whole else _OF_DAGSTER))
+    # Before the warehouse is asked, which may be busy for a minute; but of what was to be told during a break some may be over.
+    sent = alerts.deliver(now) if since < now else 0
     beat(settings.data_dir / HEARTBEAT_FILE, what=DAEMON, at=now, ping=settings.heartbeat_url)
     tables, events = _tables(pipeline, looks, now)
-    alerts.observe(tables, now=now)
+    if tables is not None:
+        alerts.observe(tables, now=now, is_watched=among([*machine, *tables], _OF_TABLES) if is_whole else None)
     sent += alerts.deliver(now)
     return f"{len(ended)} news of runs and checks, {len(alerts.incidents())} incidents open, {sent} messages sent", events
 
 
-def _as_far_as_it_goes(observations: Iterator[Observation]) -> list[Observation]:
+def _as_far_as_it_goes(observations: Iterator[Observation]) -> tuple[list[Observation], bool]:
+    """What was observed, and whether that is all of it."""
     found = []
     try:
         for observation in observations:
             found.append(observation)  # noqa: PERF402 - those before an error count
     except PipelineError as error:
         _log.warning("not all of the machine could be looked at: %s", error)
-    return found
+        return found, False
+    return found, True
+
+
+def _enabled(watched: Mapping[str, Watched], plans: Sequence[EndpointPlan]) -> dict[str, Watched]:
+    disabled = {plan.endpoint.name for plan in plans if not plan.endpoint.enabled}
+    return {name: about for name, about in watched.items() if name not in disabled}
 
 
 def watched_by_name(pipeline: Pipeline, plans: Sequence[EndpointPlan]) -> dict[str, Watched]:
@@ -141,16 +156,16 @@ def _of_job(watched: Mapping[str, Watched], job: str) -> Watched:
     return Watched(assets=tuple(asset for about in found for asset in about.assets), owners=tuple(owners), job=job)
 
 
-def _tables(pipeline: Pipeline, looks: Looks, now: datetime) -> tuple[list[Observation], list[dg.AssetCheckEvaluation]]:
+def _tables(pipeline: Pipeline, looks: Looks, now: datetime) -> tuple[list[Observation] | None, list[dg.AssetCheckEvaluation]]:
     """What the warehouse says, when it is time to ask it, and results of the check ``freshness`` of tables where it has changed."""
     if now < looks.next_query:
-        return [], []
+        return None, []
     try:
         observations, looks.next_query = watch_tables(pipeline, now)
     except PipelineError as error:
         _log.warning("how fresh the tables are could not be seen: %s", error)
         looks.next_query = now + _AFTER_AN_ERROR
-        return [], []
+        return None, []
     stale = {one.subject: not one.ok for one in observations if one.kind is Kind.STALE}
     changed = [one for one in observations if one.kind is Kind.STALE and stale[one.subject] != looks.stale.get(one.subject, False)]
     looks.stale = stale

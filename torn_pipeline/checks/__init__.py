@@ -10,8 +10,10 @@ from torn_pipeline.checks.loaded import loaded_results
 from torn_pipeline.checks.specs import FRESHNESS, check_specs, table_checks
 from torn_pipeline.checks.telling import SHOWN, nothing_checked, records
 from torn_pipeline.checks.validation import validation_results
+from torn_pipeline.checks.wanted import ALL_ACCOUNTS
 
 __all__ = [
+    "ALL_ACCOUNTS",
     "FRESHNESS",
     "SHOWN",
     "Made",

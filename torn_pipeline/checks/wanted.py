@@ -14,9 +14,12 @@ if TYPE_CHECKING:
     from torn_pipeline.landing import Fetch
     from torn_pipeline.steps import Pipeline
 
-__all__ = ["rule_result"]
+__all__ = ["ALL_ACCOUNTS", "rule_result"]
 
-_ALL: Metadata = {"account": "all accounts"}  # a rule is about the table, whichever account was loaded
+ALL_ACCOUNTS = "all accounts"
+"""What stands for an account in results about a table, whichever account was loaded."""
+
+_ALL: Metadata = {"account": ALL_ACCOUNTS}
 
 
 def rule_result(pipeline: Pipeline, rule: BusinessRule, fetched: Fetch) -> dg.AssetCheckResult:

@@ -92,6 +92,11 @@ class Platform:
         """The same pipeline, without Dagster."""
         return steps.open_pipeline(self.settings)
 
+    @property
+    def checks(self) -> list[dg.AssetCheckSpec]:
+        """All checks of the definitions."""
+        return [spec for one in self.defs.assets or () if isinstance(one, dg.AssetsDefinition) for spec in one.check_specs]
+
     def run(self, endpoint: str, account: str = "default", **options: Any) -> dg.ExecuteInProcessResult:  # noqa: ANN401 - Dagster's own options
         """Run the job of an endpoint for an account, today; a failure is in the result."""
         job = self.defs.resolve_job_def(endpoint)

@@ -50,7 +50,7 @@ def look(platform: Platform, looks: Looks | None = None, at: datetime | None = N
     """Let the alerts look, as their sensor does; what it says, and the news of freshness."""
     pipeline = platform.pipeline
     plans = [pipeline.plan(name) for name in ENDPOINTS]
-    return look_around(platform.instance, pipeline, plans, (), looks or Looks(), at or datetime.now(UTC))
+    return look_around(platform.instance, pipeline, plans, (), looks or Looks(), at or datetime.now(UTC), platform.checks)
 
 
 def now() -> float:

@@ -8,9 +8,9 @@ from datetime import UTC, datetime, timedelta
 import dagster as dg
 import pytest
 
-from torn_pipeline.alerts import open_alerts
+from torn_pipeline.alerts import Kind, Observation, Severity, open_alerts
 from torn_pipeline.automation.looking import Looks, look_around
-from torn_pipeline.errors import ConfigError, WarehouseBusy
+from torn_pipeline.errors import WarehouseBusy
 from torn_pipeline.ops.heartbeat import HEARTBEAT_FILE, last_beat
 from torn_pipeline.simulator import ErrorCode, HttpStatus, KeyDies
 from torn_pipeline.warehouse.duckdb import DuckDBWarehouse
@@ -34,12 +34,21 @@ def ticked(platform: Platform, monkeypatch: pytest.MonkeyPatch) -> Ticked:
 def look(platform: Platform, looks: Looks, *, later: timedelta = timedelta(0)) -> list[dg.AssetCheckEvaluation]:
     """Look at everything, now or later; the news of freshness."""
     pipeline = platform.pipeline
-    plans = [pipeline.plan(name) for name in ENDPOINTS]
+    plans = [pipeline.plan(endpoint.name) for endpoint in pipeline.config.endpoints]
     now = datetime.now(UTC) + later
-    said, events = look_around(platform.instance, pipeline, plans, ("ops_keys_schedule",), looks, now)
+    said, events = look_around(platform.instance, pipeline, plans, ("ops_keys_schedule",), looks, now, platform.checks)
     assert said.endswith("messages sent")
     assert last_beat(platform.settings.data_dir / HEARTBEAT_FILE) == now
     return events
+
+
+def begin(platform: Platform, kind: Kind, subject: str, *, ago: timedelta = timedelta(minutes=1)) -> None:
+    """Let something have gone wrong so long ago, and let those be told who are to hear of it."""
+    at = datetime.now(UTC) - ago
+    wrong = Observation(kind=kind, subject=subject, ok=False, at=at, severity=Severity.ERROR, title=f"{subject} is wrong")
+    alerts = open_alerts(platform.settings)
+    alerts.observe([wrong], now=at)
+    alerts.deliver(at)
 
 
 def sent(platform: Platform) -> list[tuple[str, str]]:
@@ -71,7 +80,7 @@ def test_endpoints_that_fail_for_one_cause_are_one_incident_from_the_first_to_th
     look(platform, looks)
     look(platform, looks)
 
-    assert sent(platform)[1:] == [("recovery", "Right again: the API is in trouble (3 things)")]
+    assert sent(platform)[1:] == [("recovery", "Recovered from: the API is in trouble (3 things)")]
     assert open_alerts(platform.settings).incidents() == []
 
 
@@ -89,6 +98,8 @@ def test_a_dead_key_and_the_runs_that_it_fails_are_one_incident(platform: Platfo
 
 
 def test_what_is_no_longer_fresh_is_told_to_the_alerts_and_to_dagster_once(platform: Platform) -> None:
+    others = {name: {"enabled": False} for name in ENDPOINTS if name != "faction_members"}
+    platform.reload(**others, faction_members={"accounts": ["default"]})
     looks = Looks()
     platform.run("faction_members")
     assert look(platform, looks) == []
@@ -99,7 +110,7 @@ def test_what_is_no_longer_fresh_is_told_to_the_alerts_and_to_dagster_once(platf
 
     assert (stale.asset_key.path, stale.check_name, stale.passed) == (["torn", "faction_members"], "freshness", False)
     assert (fresh.asset_key.path, fresh.check_name, fresh.passed) == (["torn", "faction_members"], "freshness", True)
-    assert (stale.description or "").startswith("faction_members for default is no longer fresh: its last complete fetch began 20")
+    assert (stale.description or "").startswith("faction_members for default is no longer fresh: the last fetch that was loaded began 20")
     assert sent(platform) == [("alert", "faction_members for default is no longer fresh")]
     platform.instance.report_runless_asset_event(stale)  # as the daemon does with what a sensor gives
 
@@ -165,12 +176,77 @@ def test_a_mistake_in_the_rules_is_told_by_the_rules_before_it(platform: Platfor
     right = file.read_text()
     look(platform, looks)
     file.write_text(right.replace("channels: [file]", "channels: [phone]"))
-    with pytest.raises(ConfigError, match="there is no channel of this name"):
-        look(platform, Looks())  # as nothing is known that would hold
     look(platform, looks)
-    assert sent(platform) == [("alert", "alerts.yaml is wrong, what it said before still holds")]
+    look(platform, Looks())  # of a code server that was started again
+    assert sent(platform) == [("alert", "alerts.yaml is wrong")]
     file.write_text(right)
     look(platform, looks)
+    assert sent(platform)[1:] == [("recovery", "Recovered: alerts.yaml is right")]
+
+
+@pytest.mark.parametrize(
+    ("kind", "subject"),
+    [
+        (Kind.RUN_FAILED, "faction_gone|default"),
+        (Kind.RUN_FAILED, "torn_items|"),
+        (Kind.RUN_FAILED, "faction_basic|third"),
+        (Kind.RUN_FAILED, "mart/gone|"),
+        (Kind.CHECK_FAILED, "torn/faction_gone|contract|default"),
+        (Kind.CHECK_FAILED, "torn/torn_items|contract|default"),
+        (Kind.CHECK_FAILED, "torn/faction_basic|contract|third"),
+        (Kind.CHECK_FAILED, "torn/faction_basic|gone|all accounts"),
+        (Kind.CHECK_FAILED, "mart/gone|target|"),
+        (Kind.STALE, "faction_gone|default"),
+        (Kind.STALE, "torn_items|default"),
+        (Kind.STALE, "faction_basic|third"),
+        (Kind.KEY_DONE, "third|key 1 of TORN_API_KEY_THIRD"),
+        (Kind.KEY_DONE, "default|key 2 of TORN_API_KEY_DEFAULT"),
+        (Kind.BUDGET_LOW, "third|calls"),
+        (Kind.BUDGET_LOW, "third|news"),
+        (Kind.AUTOMATION_DEAD, "faction_basic_sensor"),
+        (Kind.AUTOMATION_DEAD, "faction_gone_schedule"),
+        (Kind.AUTOMATION_DEAD, "kpis_schedule"),
+        (Kind.DISK_LOW, "/where/the/landing/was"),
+    ],
+)
+def test_what_the_config_has_no_more_ends_at_the_next_look(platform: Platform, kind: Kind, subject: str) -> None:
+    platform.reload(torn_items={"enabled": False})
+    begin(platform, kind, subject)
+    look(platform, Looks())
+    assert sent(platform) == [("alert", f"{subject} is wrong"), ("recovery", f"Is no longer watched: {subject} is wrong")]
+
+
+@pytest.mark.parametrize(
+    ("kind", "subject"),
+    [
+        (Kind.RUN_FAILED, "faction_basic|default"),
+        (Kind.RUN_FAILED, "torn_items|"),
+        (Kind.RUN_FAILED, "ops_health|"),
+        (Kind.CHECK_FAILED, "torn/faction_basic|contract|second"),
+        (Kind.CHECK_FAILED, "torn/torn_items|contract|default"),
+        (Kind.CHECK_FAILED, "ops/health|score|"),
+        (Kind.DAEMON_GONE, "webserver"),
+    ],
+)
+def test_what_is_watched_stays_wrong_until_it_is_right(platform: Platform, kind: Kind, subject: str) -> None:
+    begin(platform, kind, subject)
+    look(platform, Looks())
+    assert sent(platform) == [("alert", f"{subject} is wrong")]
+
+
+def test_who_looks_has_a_daemon(platform: Platform) -> None:
+    begin(platform, Kind.DAEMON_GONE, "daemon")
+    look(platform, Looks())
+    assert sent(platform)[1:] == [("recovery", "Recovered: the daemon works")]
+
+
+def test_what_ended_during_a_break_is_told_only_with_its_end(platform: Platform) -> None:
+    file = platform.settings.config.parent / "alerts.yaml"
+    escalating = "{name: all, channels: [file], escalate: {after: PT1H, channels: [file]}}"
+    file.write_text(f"channels: [{{name: file, kind: file, path: alerts.jsonl}}]\nrules: [{escalating}]\n", encoding="utf-8")
+    platform.run("faction_members")
+    begin(platform, Kind.STALE, "faction_members|default", ago=timedelta(hours=3))
+    look(platform, Looks())
     assert [kind for kind, _ in sent(platform)] == ["alert", "recovery"]
 
 
