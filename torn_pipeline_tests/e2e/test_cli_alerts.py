@@ -5,6 +5,8 @@ from __future__ import annotations
 import getpass
 import json
 import re
+import signal
+import socket
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -157,3 +159,22 @@ def test_wrong_rules_keep_nobody_from_asking(alerting: Console) -> None:
     assert (tried.status, tried.out) == (2, "")
     assert tried.err.startswith(problem)
     assert alerting("check").status == 2
+
+
+def test_wrong_rules_are_not_well_and_keep_no_platform_from_starting(alerting: Console) -> None:
+    alerting("health")
+    (alerting.folder / "config/alerts.yaml").write_text("rules: [")
+    well = alerting("health", "--format", "json")
+    assert well.status == 1
+    assert ("alerts.yaml is wrong", False) in [(thing["title"], thing["ok"]) for thing in json.loads(well.out)["things"]]
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        with socket.create_server(("127.0.0.1", 0)) as taken:
+            port = taken.getsockname()[1]
+            started = alerting("dev", "--port", str(port))
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    rules, *_, refused = started.err.splitlines()
+    assert rules.startswith("config/alerts.yaml:")
+    assert refused.startswith(f"port {port} cannot be used"), "which it asks for once it has nothing against the rules"
