@@ -17,11 +17,12 @@ __all__ = ["KEYS", "keys_asset"]
 
 KEYS = dg.AssetKey(["ops", "keys"])
 _USABLE = "usable"
+_COLUMNS = ("account", "place", "level", "owner", "faction", "state", "calls", "calls_24_hours", "most_a_minute")
 _DESCRIPTION = """\
 What the API says of each key: its level, its owner and whether it can be used. The keys themselves are nowhere in Dagster.
 
 - **Comes** from `/key/info`, one call for each key, and from what the API said when a key was refused; `calls` are those of the \
-last minute.
+last minute, `calls_24_hours` those of the last day, `most_a_minute` the most of these in any minute.
 - **Described** by the API's makers in [its documentation](https://www.torn.com/swagger.php).
 - **On the console**: `torn-pipeline keys`.
 """
@@ -62,7 +63,7 @@ def keys_asset(context: dg.AssetExecutionContext, pipeline: PipelineResource) ->
 
 
 def _table(states: "Sequence[KeyState]") -> dg.TableMetadataValue:
-    schema = dg.TableSchema([dg.TableColumn(name) for name in ("account", "place", "level", "owner", "faction", "state", "calls")])
+    schema = dg.TableSchema([dg.TableColumn(name) for name in _COLUMNS])
     return dg.MetadataValue.table([_record(state) for state in states], schema=schema)
 
 
@@ -76,5 +77,7 @@ def _record(state: "KeyState") -> dg.TableRecord:
             "faction": "" if state.faction is None else state.faction,
             "state": state.state,
             "calls": state.calls,
+            "calls_24_hours": state.usage.day if state.usage else 0,
+            "most_a_minute": state.usage.most if state.usage else 0,
         }
     )

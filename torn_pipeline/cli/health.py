@@ -43,7 +43,8 @@ class _State:
     @property
     def is_well(self) -> bool:
         """Whether nothing is wrong, warnings aside."""
-        return all(str(one.severity) == _WARNING for one in (*self.wrong, *self.incidents))
+        severities = [*(one.severity for one in self.wrong), *(one.severity for one in self.incidents)]
+        return all(str(severity) == _WARNING for severity in severities)
 
 
 @click.command(cls=Command)

@@ -17,6 +17,7 @@ from torn_pipeline.torn.keys import key_states as states_of_keys
 from torn_pipeline.torn.ledger import Ledger, ledger_at
 from torn_pipeline.torn.quota import ADDRESS_LIMIT
 from torn_pipeline.torn.reads import rows_in_a_day
+from torn_pipeline.torn.usage import minutes_above
 
 if TYPE_CHECKING:
     from datetime import timedelta
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from torn_pipeline.steps.context import Pipeline
     from torn_pipeline.warehouse import Warehouse
 
-__all__ = ["client_of", "daily_rows", "key_states", "ledger_of", "owner_problems", "seen_calls"]
+__all__ = ["busy_minutes", "client_of", "daily_rows", "key_states", "ledger_of", "owner_problems", "seen_calls"]
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _ADDRESS_SHARE = 10
@@ -73,6 +74,18 @@ def daily_rows(pipeline: Pipeline) -> dict[tuple[str, str], int]:
     """
     with closing(ledger_of(pipeline.settings)) as ledger:
         return rows_in_a_day(ledger)
+
+
+def busy_minutes(pipeline: Pipeline, share: float) -> dict[str, int]:
+    """In how many of the last 60 minutes each account of the config made more than a share of the calls that it may make.
+
+    Raises:
+        ConfigError: the ledger cannot be used.
+        LedgerUnavailable: it cannot be used now.
+    """
+    with closing(ledger_of(pipeline.settings)) as ledger:
+        found = minutes_above(ledger, share * pipeline.config.defaults.rate_limit)
+    return {account.name: found.get(account.name, 0) for account in pipeline.config.accounts}
 
 
 def owner_problems(settings: Settings, config: PipelineConfig) -> list[str]:

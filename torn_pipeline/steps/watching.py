@@ -9,7 +9,7 @@ from torn_pipeline.alerts import Kind, Observation, Severity
 from torn_pipeline.config.budget import calls_a_minute
 from torn_pipeline.ops.disk import LEAST_FREE, free_bytes
 from torn_pipeline.steps.aging import aged
-from torn_pipeline.steps.asking import daily_rows, key_states, seen_calls
+from torn_pipeline.steps.asking import busy_minutes, daily_rows, key_states, seen_calls
 from torn_pipeline.torn.keys import USABLE
 from torn_pipeline.torn.reads import MOST_ROWS
 
@@ -26,6 +26,7 @@ DAEMON = "daemon"
 """The process of Dagster's that starts everything else."""
 
 _NEARLY = 0.9  # of a limit: what is above it is nearly spent
+_MOST_BUSY = 30  # of the minutes of an hour
 _OPS = ("team:ops",)
 _LONGEST_WITHOUT = timedelta(hours=1)
 _WHILE_STALE = timedelta(minutes=5)
@@ -46,7 +47,9 @@ def service_observation(name: str, problem: str, now: datetime) -> Observation:
 
 
 def watch_machine(pipeline: Pipeline, now: datetime) -> Iterator[Observation]:
-    """The disks, what is known of the keys, and the rows that Torn gives one user in a day; nothing of it costs a call or a query.
+    """The disks, what is known of the keys, the rows that Torn gives one user in a day, and the calls of the last hour.
+
+    Nothing of it costs a call or a query.
 
     Raises:
         PipelineError: what is known of the keys cannot be read.
@@ -69,6 +72,8 @@ def watch_machine(pipeline: Pipeline, now: datetime) -> Iterator[Observation]:
     for (account, kind), rows in daily_rows(pipeline).items():
         what = f"rows of {kind} that Torn gives account {account} in 24 hours ({rows:,} of {MOST_ROWS:,})"
         yield _budget(f"{account}|{kind}", now, rows / MOST_ROWS, what)
+    for account, minutes in busy_minutes(pipeline, _NEARLY).items():
+        yield _used(account, minutes, pipeline.config.defaults.rate_limit, now)
 
 
 def watch_tables(pipeline: Pipeline, now: datetime) -> tuple[list[Observation], datetime]:
@@ -146,5 +151,21 @@ def _budget(subject: str, now: datetime, share: float, what: str) -> Observation
         severity=Severity.WARNING,
         title=f"{share:.0%} of the {what} are used",
         text="" if ok else "choose longer periods; `torn-pipeline plan` shows the budget",
+        owners=_OPS,
+    )
+
+
+def _used(account: str, minutes: int, limit: int, now: datetime) -> Observation:
+    """Whether there is room for more calls, by those that were made."""
+    ok = minutes <= _MOST_BUSY
+    told = "in most minutes" if not ok else f"in {minutes} of the 60 minutes" if minutes else "in no minute"
+    return Observation(
+        kind=Kind.BUDGET_LOW,
+        subject=f"{account}|used",
+        ok=ok,
+        at=now,
+        severity=Severity.WARNING,
+        title=f"account {account} made more than {_NEARLY:.0%} of its {limit} calls a minute {told} of the last hour",
+        text="" if ok else "choose longer periods, or run backfills one after another: torn-pipeline keys shows the calls, plan the budget",
         owners=_OPS,
     )

@@ -17,11 +17,13 @@ from typing import TYPE_CHECKING, Any
 from torn_pipeline.errors import ApiUnavailable, BodyRefused, ConfigError, KeyRefused, RequestRefused
 from torn_pipeline.settings import Settings
 from torn_pipeline.torn.codes import AccessTooLow, KeyDone, KeyDoneForToday, RefusedKey
+from torn_pipeline.torn.usage import usage_by_key
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from torn_pipeline.torn.ledger import Database, Ledger
+    from torn_pipeline.torn.usage import Usage
 
 __all__ = ["INFO_PATH", "USABLE", "Key", "KeyInfo", "KeyState", "Keyring", "check_owners", "key_states", "read_key_info"]
 
@@ -62,7 +64,8 @@ class KeyState:
     """What is known of one key, without the key.
 
     ``level`` is empty and ``owner`` (a user's id) ``None`` where the API has not been asked. ``state`` is ``usable``, or since
-    when and why it is not. ``calls`` are those that count now, in the window of a minute.
+    when and why it is not. ``calls`` are those that count now, in the window of a minute; ``usage`` is of those of the last 24 hours,
+    ``None`` where there were none.
     """
 
     account: str
@@ -72,6 +75,7 @@ class KeyState:
     faction: int | None
     state: str
     calls: int
+    usage: Usage | None
     info_at: datetime | None
 
 
@@ -309,6 +313,7 @@ def key_states(ledger: Ledger, accounts: Mapping[str, Sequence[str]]) -> list[Ke
         now = database.time()
         known = _known(database)
         calls = dict(database.execute("SELECT key, count(*) FROM calls WHERE ends > seconds() GROUP BY key").fetchall())
+        usage = usage_by_key(database)
     found = []
     for account, key in keys:
         one = known.get(key.id, _Known())
@@ -321,6 +326,7 @@ def key_states(ledger: Ledger, accounts: Mapping[str, Sequence[str]]) -> list[Ke
                 faction=one.info.faction if one.info else None,
                 state=one.reason(now) or USABLE,
                 calls=calls.get(key.id, 0),
+                usage=usage.get(key.id),
                 info_at=datetime.fromtimestamp(one.info_at, UTC) if one.info else None,
             )
         )

@@ -25,7 +25,7 @@ __all__ = ["TABLES", "VERSION", "Database", "Ledger", "LedgerUnavailable", "Rows
 
 _log = logging.getLogger(__name__)
 
-VERSION = 3
+VERSION = 4
 """Of the tables; a ledger of another version is brought to this one when it is opened."""
 
 # The types are of both dialects. {number}: the number of a call or of somebody who waits is never given to another one.
@@ -34,6 +34,8 @@ TABLES = """
     CREATE TABLE IF NOT EXISTS calls (id {number}, account TEXT NOT NULL, key TEXT NOT NULL,
         granted DOUBLE PRECISION NOT NULL, ends DOUBLE PRECISION NOT NULL);
     CREATE INDEX IF NOT EXISTS calls_account ON calls (account, ends);
+    CREATE TABLE IF NOT EXISTS minutes (account TEXT NOT NULL, key TEXT NOT NULL, minute BIGINT NOT NULL, calls INTEGER NOT NULL,
+        PRIMARY KEY (account, key, minute));
     CREATE TABLE IF NOT EXISTS waiters (id {number}, account TEXT NOT NULL, rank INTEGER NOT NULL,
         for_address INTEGER NOT NULL, expires DOUBLE PRECISION NOT NULL);
     CREATE TABLE IF NOT EXISTS passed_over (account TEXT PRIMARY KEY, times INTEGER NOT NULL);

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from torn_pipeline.torn.breaker import Breaker
 from torn_pipeline.torn.ledger import spared
+from torn_pipeline.torn.usage import keep_ended
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -161,7 +162,7 @@ class Quota:
         with self.ledger.transaction() as database:
             now = database.now()
             _after_a_restart(database, now)
-            database.execute("DELETE FROM calls WHERE ends <= ?", (now,))
+            keep_ended(database, now)
             tries_out = self.breaker.is_over(database)
             waiters = self._waiters(database, now)
             mine = _Waiter(self.rank, place, account, for_address=False)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import sqlite3
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -185,6 +187,23 @@ def test_a_program_is_told_the_same(console: Console) -> None:
     assert (gone["title"], gone["incident"]) == ("the daemon is gone", incident["id"])
     assert (incident["severity"], incident["title"], incident["acknowledged_by"]) == ("critical", "the daemon is gone", "")
     assert f"score: 87 of 100 on {at - timedelta(days=1):%Y-%m-%d %H:%M} UTC" in console("health").out
+
+
+def test_an_account_that_makes_nearly_all_of_its_calls_is_warned_of(console: Console) -> None:
+    give_a_sign(console)
+    assert console("keys", "--refresh").status == 0
+    minute = int(datetime.now(UTC).timestamp() // 60)
+    busy = [("default", "id", minute - ago, 9_001) for ago in range(1, 32)]
+    with closing(sqlite3.connect(console.data / "quota.sqlite")) as ledger, ledger:
+        ledger.executemany("INSERT INTO minutes VALUES (?, ?, ?, ?)", busy[:30])
+    assert verdict(console("health")) == (WELL, "well")
+    with closing(sqlite3.connect(console.data / "quota.sqlite")) as ledger, ledger:
+        ledger.executemany("INSERT INTO minutes VALUES (?, ?, ?, ?)", [*busy[30:], ("second", "id", minute - 1, 10_000)])
+    busy_now = console("health")
+    assert verdict(busy_now) == (WELL, "well, warnings aside")
+    assert "account default made more than 90% of its 10000 calls a minute in most minutes of the last hour" in busy_now.out
+    assert "choose longer periods" in busy_now.out
+    assert "account second" not in busy_now.out
 
 
 def test_a_message_that_quiet_hours_hold_is_no_warning(console: Console) -> None:
