@@ -95,7 +95,7 @@ def _print(session: Session, rows: pa.Table, form: str) -> None:
     from torn_pipeline.cli.files import texts
 
     for piece in texts(rows, form):
-        click.echo(session.redact(piece), nl=False)
+        click.echo(session.redact(piece), nl=False, color=True)  # without it click leaves out what looks like a terminal's colours
 
 
 def _print_parquet(rows: pa.Table) -> None:

@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Session"]
 
+_CONTROLS = str.maketrans({number: f"\\u{number:04x}" for number in (*range(0x20), *range(0x7F, 0xA0)) if chr(number) not in "\t\n"})
+"""Characters that a terminal obeys rather than shows, as JSON writes them: players choose the texts of which there are many."""
+
 
 class Session:
     """One call of the console script; nothing that goes through it shows a secret of the settings.
@@ -73,11 +76,11 @@ class Session:
 
     def say(self, text: str = "") -> None:
         """A line of the answer, on stdout."""
-        click.echo(self.redact(text))
+        click.echo(self._plain(text))
 
     def tell(self, text: str) -> None:
         """A line about the work, on stderr."""
-        click.echo(self.redact(text), err=True)
+        click.echo(self._plain(text), err=True)
 
     def tell_error(self, error: BaseException, sentence: str = "") -> None:
         """An error's sentence on stderr, after its traceback when debugging."""
@@ -87,7 +90,7 @@ class Session:
 
     def table(self, head: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
         """A table on stdout: drawn on a terminal, aligned text otherwise. Numbers stand to the right."""
-        cells = [[self.redact("" if value is None else str(value)) for value in row] for row in rows]
+        cells = [[self._plain("" if value is None else str(value)) for value in row] for row in rows]
         right = [any(isinstance(row[column], int | float) for row in rows) for column in range(len(head))]
         if sys.stdout.isatty():
             from torn_pipeline.cli.terminal import draw
@@ -105,4 +108,8 @@ class Session:
         from torn_pipeline.cli.terminal import bar
 
         with bar(total, label) as begin:
-            yield lambda text: begin(self.redact(text))
+            yield lambda text: begin(self._plain(text))
+
+    def _plain(self, text: str) -> str:
+        """Without secrets, and without what would move the cursor, hide text or change the terminal."""
+        return self.redact(text).translate(_CONTROLS)

@@ -136,3 +136,11 @@ def test_a_reader_that_goes_away_is_no_error(loaded: Console) -> None:
         process.stdout.close()
         assert process.stderr.read() == b""
         process.wait(60)
+
+
+def test_a_terminal_is_shown_what_it_would_obey_and_a_file_gets_it_as_it_is(loaded: Console) -> None:
+    question = "SELECT chr(27) || '[2J' AS name"
+    shown, written = loaded("sql", question), loaded("sql", question, "--format", "csv")
+    assert "\\u001b[2J" in shown.out
+    assert "\x1b" not in shown.out
+    assert "\x1b[2J" in written.out
