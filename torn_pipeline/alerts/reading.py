@@ -27,7 +27,7 @@ _TOLD = """
 _UNTOLD = "SELECT DISTINCT channel FROM waiting WHERE incident = ? AND NOT (kind = ? AND attempts = 0) ORDER BY 1"
 _MESSAGES = """
     SELECT whole.*, channels.rests_until FROM outbox AS said JOIN outbox AS whole ON whole.number = coalesce(said.within, said.number)
-    LEFT JOIN channels ON channels.name = whole.channel WHERE said.incident = ? ORDER BY said.number
+    LEFT JOIN channels ON channels.name = whole.channel WHERE said.incident = ? GROUP BY whole.number
 """
 
 
@@ -67,7 +67,7 @@ class Thing:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Telling:
-    """A message about an incident: ``sent``, or ``given_up``, or to go ``due`` as far as can be said now (UTC).
+    """A message about an incident: ``sent``, or ``given_up``, or ``due`` then as far as can be said now (UTC).
 
     ``title`` is empty as long as its words are not settled, which they are when it is first tried; ``attempts`` counts how often it
     was, ``said`` is what the channel last answered to that.
@@ -78,7 +78,7 @@ class Telling:
     title: str
     sent: datetime | None
     given_up: datetime | None
-    due: datetime
+    due: datetime | None
     attempts: int
     said: str
 
@@ -130,7 +130,7 @@ def history_of(database: sqlite3.Connection, outbox: Outbox, row: sqlite3.Row) -
     return History(
         incident=incident_of(database, row),
         things=tuple(map(_thing, _members(database, row))),
-        tellings=tuple(sorted(tellings, key=lambda one: one.sent or one.due)),
+        tellings=tuple(sorted(tellings, key=lambda one: one.sent or one.given_up or one.due or outbox.now)),
     )
 
 
@@ -152,15 +152,14 @@ def _thing(member: sqlite3.Row) -> Thing:
 
 
 def _telling(outbox: Outbox, row: sqlite3.Row) -> Telling:
-    rest = _moment(row["rests_until"])
-    due = outbox.goes_at(row)
+    due, rest = outbox.goes_at(row), _moment(row["rests_until"])
     return Telling(
         channel=row["channel"],
         kind=MessageKind(row["kind"]),
         title=json.loads(row["body"])["title"] if row["body"] else "",
         sent=_moment(row["sent"]),
         given_up=_moment(row["given_up"]),
-        due=max(due, rest) if rest else due,
+        due=None if row["sent"] or row["given_up"] else max(due, rest or due),
         attempts=row["attempts"],
         said=row["said"],
     )

@@ -75,6 +75,26 @@ def test_what_gets_critical_at_night_is_told_at_once(desk: Desk) -> None:
     assert desk.said() == ["recovery: Recovered: x is fresh"]
 
 
+def test_the_history_of_an_incident_says_who_was_told_when_and_what_is_to_come(desk: Desk) -> None:
+    desk.use({"name": "all", "channels": ["a", "c"], "quiet_hours": NIGHT, "escalate": {"after": "PT1H", "channels": ["b"]}})
+    desk.channels["c"].fails = unavailable(wait=13 * HOUR * 60)
+    desk.see(wrong("x", 7 * HOUR, text="one\ntwo", link="http://x"))
+    (x,) = desk.alerts.incidents()
+
+    history = desk.alerts.history(x.id[:6], after(9 * HOUR))
+
+    assert history.incident == x
+    ((title, lines, link, began, ended),) = [(one.title, one.lines, one.link, one.began, one.ended) for one in history.things]
+    assert (title, lines, link, began, ended) == ("x is stale", ("one", "two"), "http://x", after(7 * HOUR), None)
+    told = [(one.channel, one.kind, one.title, one.sent, one.due, one.attempts) for one in history.tellings]
+    assert told == [
+        ("a", "alert", "x is stale", after(7 * HOUR), None, 1),
+        ("b", "escalation", "", None, after(19 * HOUR), 0),  # as quiet hours have begun before it is due
+        ("c", "alert", "x is stale", None, after(20 * HOUR), 1),  # as long as the channel asked for
+    ]
+    assert history.tellings[2].said == "channel a (webhook) is away, says ***"
+
+
 def test_a_rule_without_quiet_hours_is_not_held_by_another_one(desk: Desk) -> None:
     desk.use({"name": "all", "channels": ["a"], "quiet_hours": NIGHT}, {"name": "errors", "severities": ["error"], "channels": ["a"]})
     desk.see(wrong("x", 9 * HOUR), wrong("y", 9 * HOUR, "warning"))
