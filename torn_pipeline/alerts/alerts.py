@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from filelock import FileLock, Timeout
 
+from torn_pipeline.alerts.announcing import NEWS, announce
 from torn_pipeline.alerts.channels import open_channel
 from torn_pipeline.alerts.delivery import Channel, has_work, settle_gone
 from torn_pipeline.alerts.incidents import Incidents
@@ -17,6 +18,7 @@ from torn_pipeline.alerts.message import Message, MessageKind
 from torn_pipeline.alerts.observation import Kind, Observation, Severity
 from torn_pipeline.alerts.outbox import Outbox
 from torn_pipeline.alerts.reading import find, history_of, incident_of
+from torn_pipeline.alerts.rules import routes
 from torn_pipeline.alerts.store import STORE_FILE, Store, stamp
 from torn_pipeline.config.alerts import ALERTS_FILE
 from torn_pipeline.errors import ChannelRefused, ConfigError, UsageError
@@ -83,6 +85,19 @@ class Alerts:
                 incidents.drop(is_watched)
             database.executemany(_SET_CURSOR, (cursors or {}).items())
 
+    def announce(self, news: Observation, *, now: datetime, file: str = "") -> list[str]:
+        """Take news that are no incident, told once and to whom a rule says so by its kind; the channels they go to.
+
+        Mail takes ``file`` along, where that is small.
+
+        Raises:
+            ConfigError: the file cannot be used.
+        """
+        if not routes(self.config, news):
+            return []
+        with self._store.transaction() as database:
+            return announce(database, Outbox(database, self.config, now), self._clean(news), file)
+
     def cursor(self, name: str) -> str | None:
         """How far a collector has come; ``None`` before its first time."""
         with self._store.transaction() as database:
@@ -124,9 +139,9 @@ class Alerts:
 
     def incidents(self, *, open_only: bool = True) -> list[Incident]:
         """What is wrong, or with ``open_only=False`` also what was; the oldest first."""
-        chosen = "SELECT * FROM incidents WHERE closed IS NULL OR NOT ? ORDER BY opened, rowid"
+        chosen = "SELECT * FROM incidents WHERE (closed IS NULL OR NOT ?) AND substr(id, 1, ?) != ? ORDER BY opened, rowid"
         with self._store.transaction() as database:
-            return [incident_of(database, row) for row in database.execute(chosen, (open_only,)).fetchall()]
+            return [incident_of(database, row) for row in database.execute(chosen, (open_only, len(NEWS), NEWS)).fetchall()]
 
     def history(self, incident: str, now: datetime) -> History:
         """All that is known at ``now`` (UTC) of an incident, by its id or how that begins.
@@ -171,8 +186,9 @@ class Alerts:
             return {row["channel"]: row["messages"] for row in database.execute(_COUNT, (MessageKind.ESCALATION,))}
 
     def prune(self, before: datetime) -> int:
-        """Forget the incidents that ended before a moment (UTC), with their messages; their number."""
+        """Forget the incidents that ended before a moment (UTC), with their messages; their number. News of then go too."""
         with self._store.transaction() as database:
+            database.execute("DELETE FROM incidents WHERE closed < ? AND substr(id, 1, ?) = ?", (stamp(before), len(NEWS), NEWS))
             return database.execute("DELETE FROM incidents WHERE closed < ?", (stamp(before),)).rowcount
 
     def _deliver(self, now: datetime) -> int:

@@ -21,6 +21,7 @@ class MessageKind(StrEnum):
     ESCALATION = "escalation"
     RECOVERY = "recovery"
     TEST = "test"
+    REPORT = "report"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,7 +29,8 @@ class Message:
     """One message about one incident. ``id`` is the same whenever the same message is sent again, and that of no other one.
 
     ``incident`` is the same for all messages about an incident. ``title`` is one line, ``lines`` are the rest, one for each thing
-    that is to be said; none holds a secret. ``at`` is when the incident began, of a recovery when it ended (UTC).
+    that is to be said; none holds a secret. ``at`` is when the incident began, of a recovery when it ended (UTC). ``file`` is the path
+    of what it is about, empty where there is none.
     """
 
     id: str
@@ -39,3 +41,4 @@ class Message:
     lines: tuple[str, ...]
     at: datetime
     link: str = ""
+    file: str = ""

@@ -45,9 +45,10 @@ def _routes(rule: Rule) -> Iterator[Route]:
 
 
 def _fits(rule: Rule, observation: Observation) -> bool:
+    is_news = observation.kind is Kind.REPORT
     return (
-        (not rule.kinds or observation.kind in rule.kinds)
-        and (not rule.severities or observation.severity in rule.severities)
+        (observation.kind in rule.kinds or not (rule.kinds or is_news))
+        and (is_news or not rule.severities or observation.severity in rule.severities)
         and (not rule.owners or not set(rule.owners).isdisjoint(observation.owners))
         and (not rule.assets or any(fnmatchcase(asset, pattern) for asset in observation.assets for pattern in rule.assets))
     )

@@ -21,6 +21,7 @@ What every check said last, with the rows that are meant, the scores, the quaran
 - **Written** below `TORN_DATA_DIR`, as `reports/validation/<moment>_<run>.json` and `.html`; the page needs nothing else. Reports are \
 kept as long as `retention: reports` of the config says.
 - **Of one run**: launch it with the run's id as `run_id`. It then says what that run loaded and what its checks said.
+- **Who hears of it**: the channels of `alerts.yaml` whose rule has `report` among its `kinds`.
 - **On the console**: `torn-pipeline report`, with `--run ID` of one run.
 """
 
@@ -45,7 +46,7 @@ def report_asset(specs: Sequence[dg.AssetCheckSpec]) -> dg.AssetsDefinition:
     )
     def validation(context: dg.AssetExecutionContext, config: ReportConfig, pipeline: PipelineResource) -> dg.MaterializeResult[None]:
         from torn_pipeline.assets.reporting import gathered  # noqa: PLC0415 - loaded when there is a report to make
-        from torn_pipeline.ops.report import write_report  # noqa: PLC0415 - as above
+        from torn_pipeline.ops.report import tell_report, write_report  # noqa: PLC0415 - as above
 
         now = datetime.now(UTC)
         with told_to_dagster():
@@ -53,7 +54,8 @@ def report_asset(specs: Sequence[dg.AssetCheckSpec]) -> dg.AssetsDefinition:
             content = gathered(context.instance, opened, specs, config.run_id, now)
             run_id = content["run"]["id"] if content["run"] else context.run.run_id
             file, page = write_report(opened.settings.data_dir, content, run_id, now)
-        said = {"page": dg.MetadataValue.path(page.absolute()), "json": dg.MetadataValue.path(file.absolute()), **content["counts"]}
+            told = tell_report(opened.settings, content, file, page, now)
+        said = {**told, "page": dg.MetadataValue.path(page.absolute()), "json": dg.MetadataValue.path(file.absolute()), **content["counts"]}
         return dg.MaterializeResult(metadata=said | ({"score": content["score"]["points"]} if content["score"] else {}))
 
     return validation

@@ -21,7 +21,7 @@ from torn_pipeline.config.sources import read_source
 from torn_pipeline.settings import ALERT_VARIABLE, Settings
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Collection, Iterator, Sequence
     from typing import Self
 
     from torn_pipeline.config.loader import SecretPlace
@@ -52,7 +52,7 @@ _ROUTING = frozenset({"routing_key", "integration_key"})
 
 
 class Kind(StrEnum):
-    """What can be wrong; the words of ``kinds``."""
+    """What can be wrong, and what is only told; the words of ``kinds``."""
 
     RUN_FAILED = "run_failed"
     CHECK_FAILED = "check_failed"
@@ -63,6 +63,7 @@ class Kind(StrEnum):
     DAEMON_GONE = "daemon_gone"
     DISK_LOW = "disk_low"
     CHANNEL_FAILED = "channel_failed"
+    REPORT = "report"
 
 
 class Severity(StrEnum):
@@ -167,6 +168,7 @@ class Escalation(_Model):
 class Rule(_Model):
     """Who hears of what: of everything that fits all of ``kinds``, ``assets``, ``owners`` and ``severities`` that are given.
 
+    Of a report hears whose ``kinds`` name it, whatever the ``severities``: it has none.
     ``assets`` are patterns such as ``torn/faction_*``. ``recovery`` is whether the channels hear that it is right again.
     """
 
@@ -263,7 +265,10 @@ def _problems(data: object) -> Iterator[Problem]:
     for section, below in names.items():
         yield from duplicate_problems(section, below)
     known = list(dict.fromkeys(names["channels"].values()))
+    pagers = {entry.get("name") for entry in entries["channels"].values() if entry.get("kind") == "pagerduty"}
     for index, rule in entries["rules"].items():
+        if isinstance(kinds := rule.get("kinds"), list) and Kind.REPORT in kinds:
+            yield from _paging(("rules", index, "channels"), rule.get("channels"), pagers)
         escalate = rule.get("escalate")
         yield from _unknown(("rules", index, "channels"), rule.get("channels"), known)
         if isinstance(escalate, dict):
@@ -274,6 +279,12 @@ def _unknown(path: Parts, channels: object, known: Sequence[str]) -> Iterator[Pr
     for index, name in enumerate(channels if isinstance(channels, list) else ()):
         if isinstance(name, str) and name not in known:
             yield (*path, index), f"there is no channel of this name: add it to `channels`, or use one of {', '.join(known)}"
+
+
+def _paging(path: Parts, channels: object, pagers: Collection[object]) -> Iterator[Problem]:
+    for index, name in enumerate(channels if isinstance(channels, list) else ()):
+        if name in pagers:
+            yield (*path, index), "is PagerDuty, which would page somebody for a report: give `report` a rule with other channels"
 
 
 def _entries(data: object, section: str) -> dict[int, dict[str, object]]:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import dagster as dg
 import pytest
 
+from torn_pipeline.alerts import open_alerts
 from torn_pipeline.assets.runs import find_run
 from torn_pipeline.errors import UsageError
 from torn_pipeline.ops.retention import prune_reports
@@ -276,6 +277,34 @@ def test_a_run_that_failed_says_why_and_one_that_is_not_there_is_told(past: Past
     assert failure(refused) == f"there is no run {past.run_id!r}, or no longer: the page Runs of Dagster's UI shows those there are"
     with pytest.raises(UsageError, match=r"runs begin with '': give more of the id"):
         find_run(platform.instance, "")
+
+
+def test_who_asks_for_reports_hears_of_them_and_no_trouble_with_that_fails_one(past: Past) -> None:
+    settings = past.platform.settings
+    rules = settings.config.with_name("alerts.yaml")
+    file = "channels: [{name: file, kind: file, path: told.jsonl}]\nrules: [{name: readers, kinds: [report], channels: [file]}]\n"
+    try:
+        rules.write_text(file)
+        content, _, said = report(past.platform)
+        assert said.metadata["told"].value == "file"
+        open_alerts(settings).deliver(datetime.now(UTC))
+        (line,) = (settings.data_dir / "told.jsonl").read_text().splitlines()
+        page = Path(str(said.metadata["page"].value))
+        checks = content["counts"]["checks"]
+        assert (json.loads(line)["kind"], json.loads(line)["title"]) == ("report", f"Report ready: {page.name}")
+        assert json.loads(line)["lines"][:3] == [
+            "The validation report of the platform was written.",
+            f"Page: {page}",
+            f"JSON: {said.metadata['json'].value}",
+        ]
+        assert json.loads(line)["lines"][-1].startswith(f"Checks: {checks} (")
+
+        (settings.data_dir / "alerts.sqlite").write_text("no database")
+        _, _, said = report(past.platform)
+        assert "cannot be used" in str(said.metadata["not told"].value)
+    finally:
+        rules.unlink()
+        (settings.data_dir / "alerts.sqlite").unlink()
 
 
 def test_old_reports_go_and_what_else_is_there_stays(past: Past) -> None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from torn_pipeline.alerts.channels.posting import Address
-from torn_pipeline.alerts.channels.texts import clipped, fitted, label, lines_of, one_line
+from torn_pipeline.alerts.channels.texts import about, clipped, fitted, label, lines_of, one_line
 from torn_pipeline.alerts.message import MessageKind
 from torn_pipeline.alerts.observation import Severity
 
@@ -25,6 +25,7 @@ _COLOURS = {
     MessageKind.ESCALATION: 0x9B59B6,
     MessageKind.RECOVERY: 0x2ECC71,
     MessageKind.TEST: 0x3498DB,
+    MessageKind.REPORT: 0x3498DB,
 }
 
 
@@ -55,7 +56,7 @@ def _embed(message: Message) -> dict[str, object]:
         "title": clipped(one_line(message.title) or label(message), _TITLE, _escaped),
         "description": text.strip(),
         "color": _COLOURS[message.severity if message.kind is MessageKind.ALERT else message.kind],
-        "footer": {"text": clipped(one_line(f"{label(message)} · incident {message.incident}"), _FOOTER)},
+        "footer": {"text": clipped(one_line(about(message)), _FOOTER)},
         "timestamp": message.at.isoformat(),
     }
 

@@ -10,11 +10,12 @@ from datetime import UTC, datetime
 from email.message import EmailMessage
 from email.policy import SMTP as INTERNET
 from html import escape
+from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from torn_pipeline.alerts.channels.posting import TIMEOUT, said
-from torn_pipeline.alerts.channels.texts import clipped, label, lines_of, one_line
+from torn_pipeline.alerts.channels.texts import about, clipped, label, lines_of, one_line
 from torn_pipeline.errors import ChannelRefused, ChannelUnavailable, ConfigError
 
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ __all__ = ["Email"]
 _log = logging.getLogger(__name__)
 
 _SUBJECT = 200  # characters
+_LARGEST_PAGE = 1_000_000  # bytes; base64 makes a third more of them
 _UNFOLDED = INTERNET.clone(max_line_length=998)  # folded shorter, some subjects would begin with an empty line
 _PERMANENT = 500  # a reply from here on says that trying again changes nothing
 
@@ -116,7 +118,7 @@ def _mail(message: Message, channel: EmailChannel) -> EmailMessage:
     domain = channel.sender.rpartition("@")[2]
     thread = f"<incident.{quote(message.incident, safe='')}@{domain}>"  # of no mail: all of an incident answer to it
     title, lines = one_line(message.title), lines_of(message)
-    about = f"{label(message)} · incident {one_line(message.incident)} · {message.at:%Y-%m-%d %H:%M} UTC"
+    foot = f"{about(message)} · {message.at:%Y-%m-%d %H:%M} UTC"
     mail = EmailMessage(policy=INTERNET)
     mail["From"] = channel.sender
     mail["To"] = ", ".join(channel.to)
@@ -126,18 +128,27 @@ def _mail(message: Message, channel: EmailChannel) -> EmailMessage:
     mail["In-Reply-To"] = thread
     mail["References"] = thread
     mail["Auto-Submitted"] = "auto-generated"
-    text = [title, "", *lines, "", *([one_line(message.link)] if message.link else []), about]
+    text = [title, "", *lines, "", *([one_line(message.link)] if message.link else []), foot]
     mail.set_content("\n".join(text) + "\n", cte="quoted-printable")
-    mail.add_alternative(_html(title, lines, message.link, about), subtype="html", cte="quoted-printable")
+    mail.add_alternative(_html(title, lines, message.link, foot), subtype="html", cte="quoted-printable")
+    _attach(mail, message.file)
     mail.policy = _UNFOLDED  # of the headers: the text has its lines already
     return mail
 
 
-def _html(title: str, lines: Sequence[str], link: str, about: str) -> str:
+def _attach(mail: EmailMessage, file: str) -> None:
+    """Take along a page that is small and still there: the text says where it lies."""
+    page = Path(file)
+    with suppress(OSError):
+        if file and page.stat().st_size <= _LARGEST_PAGE:
+            mail.add_attachment(page.read_text(encoding="utf-8"), subtype="html", cte="base64", filename=page.name)
+
+
+def _html(title: str, lines: Sequence[str], link: str, foot: str) -> str:
     rows = "".join(f"<p>{escape(line)}</p>\n" for line in lines)
     address = one_line(link)
     anchor = f'<p><a href="{escape(address)}">{escape(address)}</a></p>\n' if address.startswith(("http://", "https://")) else ""
-    return f"<html><body>\n<h3>{escape(title)}</h3>\n{rows}{anchor}<p><small>{escape(about)}</small></p>\n</body></html>\n"
+    return f"<html><body>\n<h3>{escape(title)}</h3>\n{rows}{anchor}<p><small>{escape(foot)}</small></p>\n</body></html>\n"
 
 
 def _trouble(error: OSError) -> str:

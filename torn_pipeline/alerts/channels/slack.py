@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from torn_pipeline.alerts.channels.posting import Address
-from torn_pipeline.alerts.channels.texts import clipped, fitted, label, lines_of, one_line
+from torn_pipeline.alerts.channels.texts import about, clipped, fitted, label, lines_of, one_line
 
 if TYPE_CHECKING:
     from torn_pipeline.alerts.message import Message
@@ -40,15 +40,15 @@ class Slack:
 
 def _blocks(message: Message, title: str) -> list[dict[str, object]]:
     text = fitted(lines_of(message), _SECTION, _escaped)
-    about = clipped(one_line(f"{label(message)} · incident {message.incident} · {message.at:%Y-%m-%d %H:%M} UTC"), _CONTEXT, _escaped)
+    foot = clipped(one_line(f"{about(message)} · {message.at:%Y-%m-%d %H:%M} UTC"), _CONTEXT, _escaped)
     if message.link and len(message.link) < _LINK:
         address = quote(message.link, safe=":/?#[]@!$&()*+,;=%")
-        about += f" · <{''.join(map(_escaped, address))}|open>"
+        foot += f" · <{''.join(map(_escaped, address))}|open>"
     header: dict[str, object] = {"type": "plain_text", "text": clipped(title, _HEADER), "emoji": False}
     blocks: list[dict[str, object]] = [{"type": "header", "text": header}]
     if text:
         blocks.append({"type": "section", "text": _markdown(text)})
-    return [*blocks, {"type": "context", "elements": [_markdown(about)]}]
+    return [*blocks, {"type": "context", "elements": [_markdown(foot)]}]
 
 
 def _markdown(text: str) -> dict[str, object]:

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from torn_pipeline.alerts.message import Message
 
-__all__ = ["clipped", "content_of", "fitted", "label", "lines_of", "one_line"]
+__all__ = ["about", "clipped", "content_of", "fitted", "label", "lines_of", "one_line"]
 
 _ROOM_FOR_THE_REST = 30  # "… and 1000 more lines", with a line break before it
 _TURNING = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")  # they make the rest of a line run backwards
@@ -21,6 +21,12 @@ _TURNING = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")  
 def label(message: Message) -> str:
     """In a word what a message is: the severity of an alert, else its kind."""
     return message.severity if message.kind is MessageKind.ALERT else message.kind
+
+
+def about(message: Message) -> str:
+    """What a message is and which incident it is about, if any."""
+    what = label(message)
+    return what if message.kind is MessageKind.REPORT else f"{what} · incident {one_line(message.incident)}"
 
 
 def one_line(text: str) -> str:

@@ -21,6 +21,7 @@ from torn_pipeline.ops.report.content import (
 )
 from torn_pipeline.ops.report.files import report_files, write_report
 from torn_pipeline.ops.report.page import report_page
+from torn_pipeline.ops.report.telling import tell_report
 
 __all__ = [
     "LISTED",
@@ -36,5 +37,6 @@ __all__ = [
     "content_of",
     "report_files",
     "report_page",
+    "tell_report",
     "write_report",
 ]

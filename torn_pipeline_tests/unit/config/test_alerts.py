@@ -38,8 +38,8 @@ PROBLEMS = """\
 6: channels.e.password: secrets are not read from the config: take it out and set TORN_ALERT_E in the environment
 5: channels.c.file: is not a known field: use one of name, kind, path
 5: channels.c.name: is used twice in `channels`: give each entry a name of its own
-8: rules.a.kinds[0]: is 'nope': use run_failed, check_failed, stale, key_done, budget_low, automation_dead, daemon_gone, disk_low or \
-channel_failed
+8: rules.a.kinds[0]: is 'nope': use run_failed, check_failed, stale, key_done, budget_low, automation_dead, daemon_gone, disk_low, \
+channel_failed or report
 8: rules.a.channels[0]: there is no channel of this name: add it to `channels`, or use one of a, b, c, e
 8: rules.a.escalate.after: must be above zero: write for example PT1H
 8: rules.a.escalate.channels[0]: there is no channel of this name: add it to `channels`, or use one of a, b, c, e
@@ -107,6 +107,12 @@ def test_a_secret_in_the_file_is_told_and_not_shown(tmp_path: Path) -> None:
         load(tmp_path, "channels: [{name: a, kind: pagerduty, url: https://x.y/0123456789abcdef}]\nrules: []\n", a="0123456789abcdef")
     assert "secrets belong in the environment as TORN_ALERT_A" in str(caught.value)
     assert "0123456789abcdef" not in str(caught.value)
+
+
+def test_a_report_may_not_page_anybody(tmp_path: Path) -> None:
+    text = "channels: [{name: night, kind: pagerduty}]\nrules: [{name: a, kinds: [stale, report], channels: [night]}]\n"
+    with pytest.raises(ConfigError, match=r"2: rules.a.channels\[0\]: is PagerDuty, which would page somebody for a report: give "):
+        load(tmp_path, text, night="key")
 
 
 def test_an_empty_file_is_told_how_to_begin(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ import ssl
 import threading
 import traceback
 from base64 import b64encode
+from dataclasses import replace
 from email import message_from_bytes, policy
 from typing import TYPE_CHECKING, Any
 
@@ -92,6 +93,24 @@ def test_a_mail_arrives_by_tls_and_login(tls: ssl.SSLContext, tmp_path: Path) ->
     ]
     assert "<h3>faction_crimes &lt;failed&gt; für Łukasz</h3>" in html
     assert '<a href="http://127.0.0.1:3000/runs/1?a=1&amp;b=2">' in html
+
+
+@pytest.mark.usefixtures("_trusted")
+def test_a_small_page_is_attached_and_one_that_is_large_or_gone_is_not(tls: ssl.SSLContext, tmp_path: Path) -> None:
+    mailbox = Mailbox(LOGINS)
+    pages = [tmp_path / name for name in ("small.html", "large.html", "gone.html")]
+    pages[0].write_text("<p>ä</p>")
+    pages[1].write_bytes(b"x" * 1_000_001)
+    with mail_server(mailbox, tls=tls) as port:
+        for page in pages:
+            opened(port, tmp_path).send(replace(message("Report ready", kind=MessageKind.REPORT), file=str(page)))
+    attached = [[(one.get_filename(), one.get_content().strip()) for one in mail.iter_attachments()] for mail in mailbox.mails]
+    assert attached == [[("small.html", "<p>ä</p>")], [], []]
+    for mail in mailbox.mails:
+        assert mail["Subject"] == "[report] Report ready"
+        text = mail.get_body(("plain",))
+        assert text
+        assert text.get_content().splitlines()[-1] == "report · 2026-05-04 03:02 UTC"
 
 
 @pytest.mark.usefixtures("_trusted")
