@@ -171,7 +171,7 @@ def _telling(told: Telling) -> tuple[str, ...]:
         return told.channel, what, _moment(told.sent), "told"
     if told.given_up is not None:
         return told.channel, what, _moment(told.given_up), f"given up, it said: {told.said}"
-    tries = f"; tried {told.attempts} times, it said: {told.said}" if told.said else ""
+    tries = f"; {told.attempts} {'try' if told.attempts == 1 else 'tries'}, it said: {told.said}" if told.said else ""
     unless = " unless acknowledged or over by then" if told.kind == "escalation" and not told.attempts else ""
     return told.channel, what, _moment(told.due), f"to be told{unless}{tries}"
 

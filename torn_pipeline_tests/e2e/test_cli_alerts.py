@@ -95,7 +95,7 @@ def test_all_of_an_incident_is_shown(alerting: Console) -> None:
     assert (began, why, link) == (f"since {listed['opened']}", "see its runs", "http://127.0.0.1:3000/x")
     assert re.fullmatch(r"file +faction_crimes is stale +20\S+Z +told", told)
     hook, escalation = waits
-    assert re.match(r"hook +faction_crimes is stale +20\S+Z +to be told; tried 1 times, it said: channel hook \(webhook\)", hook)
+    assert re.match(r"hook +faction_crimes is stale +20\S+Z +to be told; 1 try, it said: channel hook \(webhook\)", hook)
     assert re.fullmatch(r"file +escalation +20\S+Z +to be told unless acknowledged or over by then", escalation)
 
 
