@@ -37,4 +37,4 @@ def keys(session: Session, *, refresh: bool) -> int:
 def _row(state: KeyState) -> tuple[object, ...]:
     used = state.usage
     calls = (state.calls, used.day, used.most, f"{used.most_at:%Y-%m-%dT%H:%MZ}") if used else (state.calls, 0, 0, None)
-    return state.account, state.place, state.level or "not known yet", state.owner, state.state, *calls
+    return state.account, state.place, state.level, state.owner, state.state, *calls

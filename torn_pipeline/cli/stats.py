@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
@@ -10,6 +11,8 @@ from typing import TYPE_CHECKING
 import click
 
 from torn_pipeline.cli.options import Command
+from torn_pipeline.config.durations import parse_delay
+from torn_pipeline.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -29,16 +32,51 @@ _FETCHES = ("endpoint", "account", "fetches", "incomplete", "calls", "rows", "by
 _FAILED = ("endpoint", "account", "failed last", "why")
 
 
+class _Length(click.ParamType[timedelta]):
+    """A length of time."""
+
+    name = "length"
+
+    def convert(self, value: str | timedelta, param: click.Parameter | None, ctx: click.Context | None) -> timedelta:
+        """The length; it is an ISO 8601 duration."""
+        try:
+            return parse_delay(value)
+        except ValueError:
+            self.fail(f"{str(value)!r} is no length of time: use an ISO 8601 duration, such as PT10M", param, ctx)
+
+
 @click.command(cls=Command)
 @click.option("--hours", type=click.IntRange(1, _YEAR), default=24, show_default=True, help="How far to look back.")
 @click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
+@click.option("--watch", type=click.IntRange(min=1), metavar="SECONDS", help="Show it again every so many seconds, until Ctrl-C.")
+@click.option("--for", "length", type=_Length(), metavar="DURATION", help="With --watch: only for so long, such as PT10M.")
 @click.pass_obj
-def stats(session: Session, *, hours: int, form: str) -> int:
+def stats(session: Session, *, hours: int, form: str, watch: int | None, length: timedelta | None) -> int:
     """Show what runs and fetches of the last hours came to, by endpoint and account, and why the last failure was one.
 
     Runs count from when they were submitted, fetches from when they began. Seconds are those of runs that succeeded or failed. How much
     of the time a table was fresh is of the last 30 days, whatever the hours.
     """
+    from torn_pipeline.cli.ui import until_ctrl_c
+
+    if watch is None:
+        if length is not None:
+            message = "--for says how long to watch: give --watch SECONDS with it"
+            raise UsageError(message)
+        _show(session, hours, form)
+        return 0
+    until = None if length is None else time.monotonic() + length.total_seconds()
+    with until_ctrl_c():
+        _show(session, hours, form)
+        while until is None or time.monotonic() + watch <= until:
+            time.sleep(watch)
+            session.say()
+            _show(session, hours, form)
+    return 0
+
+
+def _show(session: Session, hours: int, form: str) -> None:
+    """What it came to until now."""
     from torn_pipeline.steps import open_pipeline
     from torn_pipeline.steps.service_levels import service_levels
     from torn_pipeline.steps.statistics import fetches_since, statistics_of
@@ -52,13 +90,12 @@ def stats(session: Session, *, hours: int, form: str) -> int:
         totals = {"since": since, "until": until, "queued_now": queued, "running_now": running, "total": asdict(total)}
         answer = totals | {"endpoints": [asdict(one) for one in each], "service_levels": levels}
         session.say(json.dumps(answer, indent=1, ensure_ascii=False, default=_moment))
-        return 0
+        return
     _tell(session, total, each)
     if levels:
         session.table(list(levels[0]), [list(level.values()) for level in levels])
         session.say()
     session.say(f"{_moment(since)} to {_moment(until)}; runs queued now: {queued}, at work: {running}")
-    return 0
 
 
 def _runs(session: Session, pipeline: Pipeline, since: datetime) -> tuple[list[RunSeen], int, int]:

@@ -31,7 +31,7 @@ def change(console: Console, key: str, **fields: object) -> None:
 def test_a_key_is_unknown_until_it_is_used(console: Console) -> None:
     result = console("keys")
     assert result.status == 0
-    assert result.row("default")[-5:] == ["yet", "usable", "0", "0", "0"]
+    assert result.row("default") == ["default", "key", "1", "of", "TORN_API_KEY", "usable", "0", "0", "0"]
     assert console.simulator.calls == []
     assert console("fetch", "faction_basic", "--account", "default").status == 0
     assert [call.path for call in console.simulator.calls] == ["/key/info", "/faction/basic"]

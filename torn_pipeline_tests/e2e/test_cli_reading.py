@@ -33,11 +33,25 @@ def test_status_before_and_after_the_first_fetch(console: Console) -> None:
     console("fetch", "faction_crimes", "--account", "second")
     fetched = console("status").row("faction_crimes", "second")
     assert fetched[2].endswith("Z")
-    assert fetched[3] == "0"  # quarantined; nothing is loaded yet
+    assert fetched[3:6] == ["not", "loaded", "0"]  # quarantined; nothing is loaded yet
     console("load", "faction_crimes", "--account", "second")
     row = console("status").row("faction_crimes", "second")
     assert row[3:5] == ["40", "0"]
     assert row[5].endswith("Z")
+
+
+def test_status_tells_a_program_the_same(console: Console) -> None:
+    console("fetch", "faction_crimes", "--account", "second")
+    console("load", "faction_crimes", "--account", "second")
+    console("fetch", "faction_crimes", "--account", "second")
+    text = console("status").row("faction_crimes", "second")
+    told = console("status", "--format", "json")
+    assert told.status == 0
+    known = {(one["endpoint"], one["account"]): one for one in json.loads(told.out)["endpoints"]}
+    second = known["faction_crimes", "second"]
+    assert [second["last_complete_fetch"], "not", "loaded,", "data", "of", second["last_loaded_fetch"], "40", "0", text[-1]] == text[2:]
+    never = known["torn_items", "default"]
+    assert [never[name] for name in ("last_complete_fetch", "last_loaded_fetch", "rows", "quarantined")] == [None, None, None, 0]
 
 
 @pytest.mark.parametrize(("frequency", "minutes"), [("PT15M", 15), ("PT7M", 7), ("PT1H30M", 90), ("P2D", 2880), ("P1W", 10080)])

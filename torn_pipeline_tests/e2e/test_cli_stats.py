@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from contextlib import nullcontext
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
@@ -13,6 +15,8 @@ from torn_pipeline.settings import Settings
 from torn_pipeline.simulator import HttpStatus
 
 if TYPE_CHECKING:
+    import pytest
+
     from torn_pipeline_tests.e2e.console import Console
 
 MEMBERS = "faction_members"
@@ -98,3 +102,21 @@ def test_what_failed_last_is_tried_again_and_nothing_else(console: Console) -> N
     assert [line.split()[:2] for line in again.out.splitlines()[1:]] == [[f"raw/{MEMBERS}", "default"], [f"torn/{MEMBERS}", "default"]]
     done = console("materialize", "--failed")
     assert (done.status, done.out) == nothing
+
+
+def test_it_can_be_watched_for_a_while(console: Console, monkeypatch: pytest.MonkeyPatch) -> None:
+    slept: list[float] = []
+    clock = SimpleNamespace(monotonic=lambda: sum(slept), sleep=slept.append)
+    monkeypatch.setattr("torn_pipeline.cli.stats.time", clock)
+    monkeypatch.setattr("torn_pipeline.cli.ui.until_ctrl_c", nullcontext)  # signals are this process's own
+    watched = console("stats", "--watch", "30", "--for", "PT1M30S")
+    assert (watched.status, slept) == (0, [30, 30, 30])
+    assert len([line for line in watched.out.splitlines() if "runs queued now: 0" in line]) == 4
+
+
+def test_how_long_is_said_of_watching_alone(console: Console) -> None:
+    alone = console("stats", "--for", "PT1M")
+    assert (alone.status, alone.out, alone.err) == (2, "", "--for says how long to watch: give --watch SECONDS with it\n")
+    wrong = console("stats", "--watch", "5", "--for", "a minute")
+    assert wrong.status == 2
+    assert "'a minute' is no length of time: use an ISO 8601 duration, such as PT10M" in wrong.err
