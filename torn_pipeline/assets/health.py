@@ -17,7 +17,7 @@ from torn_pipeline.resources import PipelineResource, told_to_dagster
 
 if TYPE_CHECKING:
     from torn_pipeline.steps.profiling import Profiled
-    from torn_pipeline.warehouse import Measurement
+    from torn_pipeline.warehouse import Measurement, Warehouse
 
 __all__ = ["HEALTH", "health_of"]
 
@@ -33,6 +33,8 @@ that a table does not have leaves its points to the others. One that passed give
 or was never made none. What was never loaded, and does not have to be yet, does not count.
 - **A profile** of each table is among the events of its asset: nulls, distinct values, least, greatest and quartiles of each column, \
 and small plots. It takes a query of each table that reads all of it, so it is made once a day.
+- **In quarantine**: `quarantined` is how many roots are there now, of all tables, and `quarantined_since` since when the oldest is; \
+`torn-pipeline quarantine list` shows them.
 - **For years** the result of each check and the scores are kept in the table `torn_meta.measurements` of the warehouse.
 """
 _ABOUT = f"""\
@@ -40,7 +42,8 @@ Is the score of the platform {GOOD} or more?
 
 - **Passed**: yes.
 - **Warning**: it is less. `points_lost` says what took the points, the worst table first; each check says what to do about it.
-- **Error**: it is less than {POOR}.
+- **Error**: it is less than {POOR}. Begin with the first line of `points_lost`: open that check, and do what it says. When the points \
+of many tables went for one reason, such as the API being away, `torn-pipeline health` names it.
 """
 
 
@@ -72,12 +75,19 @@ def _health(context: dg.AssetExecutionContext, pipeline: PipelineResource) -> It
             profiles.append(_summary(found, score))
             context.log_event(dg.AssetObservation(table_key(found.table.name), metadata=metadata))
         platform = platform_score(list(scores.values()))
+        held = _held(opened.warehouse)
         if platform:
             opened.warehouse.record_measurements([*measured, *_measured(platform, {}, now, context.run.run_id)])
     lost = _lost(platform, scores) if platform else []
     told = score_metadata(platform) if platform else {}
-    yield dg.MaterializeResult(metadata={**told, "tables": records(profiles), "points_lost": records(lost)})
+    yield dg.MaterializeResult(metadata={**told, **held, "tables": records(profiles), "points_lost": records(lost)})
     yield _result(platform, lost)
+
+
+def _held(warehouse: "Warehouse") -> dict[str, int | dg.TimestampMetadataValue]:
+    """How many roots are in quarantine, and since when the oldest."""
+    found = [row.quarantined_at for row in warehouse.quarantined()]
+    return {"quarantined": len(found), **({"quarantined_since": dg.MetadataValue.timestamp(min(found))} if found else {})}
 
 
 def _result(platform: Score | None, lost: list[dict[str, object]]) -> dg.AssetCheckResult:

@@ -19,7 +19,7 @@ __all__ = ["alerts_sensor"]
 _SECONDS = 30  # between two looks
 _ABOUT = """\
 Looks every half minute at runs that ended and their checks, at schedules and sensors, keys, budget, disks and freshness; opens and closes \
-incidents, and sends what `alerts.yaml` says. It also writes `heartbeat.json`, and asks TORN_HEARTBEAT_URL once a minute.
+incidents, and sends what alerts.yaml says. It also writes heartbeat.json, and asks TORN_HEARTBEAT_URL once a minute.
 """
 
 

@@ -94,6 +94,7 @@ def _schedule(job: UnresolvedAssetJobDefinition, cron: str) -> dg.ScheduleDefini
     return dg.ScheduleDefinition(
         name=f"{job.name}_schedule",
         job=job,
+        description=job.description,
         cron_schedule=cron,
         tags=RETRIED_ONCE,
         execution_timezone="UTC",

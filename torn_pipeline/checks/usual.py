@@ -40,19 +40,25 @@ def freshness_result(plan: EndpointPlan, fetched: Fetch, now: datetime) -> dg.As
 def volume_result(table: Table, fetched: Fetch, counted: Sequence[Counted], *, by_day: bool) -> dg.AssetCheckResult:
     """Whether the newest of the counts, which are in order, is as usual; they are those of days or else of fetches."""
     if not counted:
-        return result(table.name, VOLUME, fetched, "", {"compared": 0})
+        return result(table.name, VOLUME, fetched, "", {"compared_with": "nothing, as there is no whole day yet"})
     *past, newest = counted
     found = volume(newest, past, may_rise=by_day)
     what = f"{newest.at:%Y-%m-%d}" if by_day else "the fetch"
-    metadata: Metadata = {"rows": newest.rows, "of": what, "compared": found.compared}
+    compared = _before(found.compared, f"{newest.at:%A}" if found.same_weekday else "day" if by_day else "fetch")
+    metadata: Metadata = {"rows": newest.rows, "compared_with": compared, **({"day": what} if by_day else {})}
     if found.median is None or found.least is None or found.most is None:
         return result(
             table.name, VOLUME, fetched, "", metadata | {"not_enough_history_yet": f"{found.compared} of {LEAST_PAST} to compare with"}
         )
     usual = f"{found.least:,.0f} or more" if by_day else f"{found.least:,.0f} to {found.most:,.0f}"
-    compared = f"{newest.at:%A}s" if found.same_weekday else "days" if by_day else "fetches"
-    problem = "" if found.ok else f"{what} has {newest.rows:,} rows, and {usual} are usual ({found.compared} {compared} before it)"
+    problem = "" if found.ok else f"{what} has {newest.rows:,} rows, and {usual} are usual ({compared})"
     return result(table.name, VOLUME, fetched, problem, metadata | {"median": found.median, "usual": usual})
+
+
+def _before(number: int, what: str) -> str:
+    """In words, as a number would be plotted: how many there are to compare with."""
+    several = "fetches" if what == "fetch" else f"{what}s"
+    return f"{number} {what if number == 1 else several} before it"
 
 
 def nulls_result(table: Table, fetched: Fetch, loads: Sequence[Loaded]) -> dg.AssetCheckResult:
@@ -63,7 +69,7 @@ def nulls_result(table: Table, fetched: Fetch, loads: Sequence[Loaded]) -> dg.As
     past = [one.nulls for one in own if current and one is not current and one.contract_version == current.contract_version and one.nulls]
     columns = [column.name for column in table.columns if column.role is Role.OWN]
     found = list(sudden_nulls(now, past, columns))
-    metadata: Metadata = {"rows": now.rows, "compared": len(comparable(past))}
+    metadata: Metadata = {"rows": now.rows, "compared_with": _before(len(comparable(past)), "fetch")}
     if found:
         metadata["columns"] = records(
             {"column": one.column, "null_now": f"{one.now:.1%}", "null_before": f"{one.median:.1%}", "usual_up_to": f"{one.most:.1%}"}

@@ -170,21 +170,20 @@ def test_a_day_with_fewer_rows_than_usual_is_told_once_nothing_can_be_added_to_i
         assert not check.passed
         assert check.description is not None
         assert check.description.startswith(f"{today - timedelta(days=1)} has 4 rows, and 27 or more are usual (20 days before it)")
+        assert check.metadata["day"].value == f"{today - timedelta(days=1)}"
 
 
 def test_on_bigquery_the_checks_ask_and_are_answered(tmp_path: Path) -> None:
     with bigquery() as warehouse:
         url = f"bigquery://{PROJECT}/{warehouse.place.dataset}?location=EU"
         with open_platform(tmp_path, warehouse=url, bigquery_emulator=emulator()) as platform:
-            for compared in (0, 1):
+            for compared in ("0 fetches before it", "1 fetch before it"):
                 found = checks(platform.run(MEMBERS))
                 assert {name: one.passed for (_, name), one in found.items()} == dict.fromkeys(
                     ("contract", "rules", "quarantine", "freshness", "nulls", "volume"), True
                 )
-                assert (found[MEMBERS, "volume"].metadata["compared"].value, found[MEMBERS, "nulls"].metadata["compared"].value) == (
-                    compared,
-                    compared,
-                )
+                assert {found[MEMBERS, name].metadata["compared_with"].value for name in ("volume", "nulls")} == {compared}
+                assert "of" not in found[MEMBERS, "volume"].metadata
             (profiled, *_) = (one for one in steps.profiled(platform.pipeline, datetime.now(UTC)) if one.profile is not None)
             assert (profiled.table.name, profiled.problem) == (MEMBERS, "")
 
@@ -202,6 +201,7 @@ def test_once_a_day_every_table_is_profiled_and_scored(known: Platform, members:
 
     (event,) = result.get_asset_materialization_events()
     said = event.materialization.metadata
+    assert (said["quarantined"].value, "quarantined_since" in said) == (0, False)
     points, lines, lost = (said[name] for name in ("score", "score_explained", "points_lost"))
     assert isinstance(lines, dg.TableMetadataValue)
     assert isinstance(lost, dg.TableMetadataValue)

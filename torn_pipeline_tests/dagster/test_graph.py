@@ -68,6 +68,16 @@ def test_every_asset_says_what_it_is_whose_and_where(specs: dict[str, dg.AssetSp
         assert key in OPS or {"section", "storage_mode", "access"} <= set(spec.tags), key
 
 
+def test_everything_that_ticks_says_what_it_does_and_in_plain_text() -> None:
+    definitions = shipped_definitions()
+    ticking = [*(definitions.schedules or ()), *(definitions.sensors or ())]
+    assert len(ticking) > len(ENDPOINTS)
+    for one in ticking:
+        assert isinstance(one, dg.ScheduleDefinition | dg.SensorDefinition)
+        assert one.description, one.name
+        assert "`" not in one.description, one.name  # those pages show no Markdown
+
+
 def test_the_code_version_of_an_asset_is_its_plans(specs: dict[str, dg.AssetSpec]) -> None:
     for name, plan in PLANS.items():
         versions = {specs[f"raw/{name}"].code_version, *(specs[f"torn/{table.name}"].code_version for table in plan.tables)}

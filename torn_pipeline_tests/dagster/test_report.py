@@ -279,6 +279,15 @@ def test_a_run_that_failed_says_why_and_one_that_is_not_there_is_told(past: Past
         find_run(platform.instance, "")
 
 
+def test_health_says_how_much_is_in_quarantine_and_since_when(past: Past) -> None:
+    platform = past.platform
+    result = platform.defs.resolve_job_def("ops_health").execute_in_process(instance=platform.instance, run_config=QUIET)
+    (event,) = result.get_asset_materialization_events()
+    said, held = event.materialization.metadata, platform.pipeline.warehouse.quarantined()
+    assert said["quarantined"].value == len(held) > 0
+    assert said["quarantined_since"].value == min(row.quarantined_at for row in held).timestamp()
+
+
 def test_who_asks_for_reports_hears_of_them_and_no_trouble_with_that_fails_one(past: Past) -> None:
     settings = past.platform.settings
     rules = settings.config.with_name("alerts.yaml")
