@@ -37,11 +37,11 @@ def test_all_is_well_and_nothing_is_written(console: Console) -> None:
     assert console.simulator.calls == []
 
 
-RULES = [
+RULES: list[dict[str, object]] = [
     {"name": "all_in_crimes", "table": "faction_members", "sql": "SELECT id FROM faction_members WHERE NOT is_in_oc", "most": 1000},
     {"name": "nobody", "table": "faction_members", "sql": "SELECT id FROM faction_members", "severity": "error"},
 ]
-KPIS = [
+KPIS: list[dict[str, object]] = [
     {"name": "members", "table": "faction_members", "sql": "SELECT COUNT(DISTINCT id) FROM faction_members", "at_least": 1000},
     {"name": "none", "table": "faction_crimes", "sql": "SELECT NULL", "unit": "%"},
 ]
