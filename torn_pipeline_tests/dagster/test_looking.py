@@ -216,6 +216,21 @@ def test_what_the_config_has_no_more_ends_at_the_next_look(platform: Platform, k
     assert sent(platform) == [("alert", f"{subject} is wrong"), ("recovery", f"Is no longer watched: {subject} is wrong")]
 
 
+def test_an_endpoint_that_is_taken_out_leaves_nothing_behind_that_is_wrong(platform: Platform) -> None:
+    look(platform, Looks())
+    platform.simulator.faults.append(ErrorCode(code=CLOSED, times=MANY))
+    platform.run("faction_basic")
+    look(platform, Looks())
+    config = json.loads(platform.settings.config.read_text(encoding="utf-8"))
+    config["endpoints"] = [endpoint for endpoint in config["endpoints"] if endpoint["name"] != "faction_basic"]
+    platform.settings.config.write_text(json.dumps(config), encoding="utf-8")
+    platform.reload()
+    look(platform, Looks())
+    wrong = "faction_basic for default failed"
+    assert sent(platform) == [("alert", wrong), ("recovery", f"Is no longer watched: {wrong}")]
+    assert open_alerts(platform.settings).incidents() == []
+
+
 @pytest.mark.parametrize(
     ("kind", "subject"),
     [
