@@ -34,7 +34,8 @@ def describe_answer(plan: EndpointPlan) -> str:
     endpoint = plan.endpoint
     return "\n".join(
         (
-            f"{plan.contract.description.removesuffix('.')}, as the API answered.",
+            # First what it is: the graph cuts long lines, and calls the table by the same name.
+            f"The API's answers: {plan.contract.description.removesuffix('.')}.",
             "",
             f"- **Asked** from `{endpoint.path}` with a key of access level {plan.contract.access} or higher: {_when(plan)}.",
             "- **Kept** for ever in the landing, each page as it was received.",

@@ -58,7 +58,7 @@ def volume_result(table: Table, fetched: Fetch, counted: Sequence[Counted], *, b
 def _before(number: int, what: str) -> str:
     """In words, as a number would be plotted: how many there are to compare with."""
     several = "fetches" if what == "fetch" else f"{what}s"
-    return f"{number} {what if number == 1 else several} before it"
+    return f"{number or 'no'} {several if number > 1 else what} before it"
 
 
 def nulls_result(table: Table, fetched: Fetch, loads: Sequence[Loaded]) -> dg.AssetCheckResult:

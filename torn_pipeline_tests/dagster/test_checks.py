@@ -177,7 +177,7 @@ def test_on_bigquery_the_checks_ask_and_are_answered(tmp_path: Path) -> None:
     with bigquery() as warehouse:
         url = f"bigquery://{PROJECT}/{warehouse.place.dataset}?location=EU"
         with open_platform(tmp_path, warehouse=url, bigquery_emulator=emulator()) as platform:
-            for compared in ("0 fetches before it", "1 fetch before it"):
+            for compared in ("no fetch before it", "1 fetch before it"):
                 found = checks(platform.run(MEMBERS))
                 assert {name: one.passed for (_, name), one in found.items()} == dict.fromkeys(
                     ("contract", "rules", "quarantine", "freshness", "nulls", "volume"), True

@@ -118,7 +118,7 @@ def test_units_known_values_and_references_are_shown_with_the_columns(specs: dic
 def test_descriptions_say_what_one_row_is_how_rows_are_kept_and_how_often_they_come(specs: dict[str, dg.AssetSpec]) -> None:
     said = {key: spec.description or "" for key, spec in specs.items()}
 
-    assert said["raw/faction_crimes"].startswith("Organised crimes of the faction, as the API answered.\n")
+    assert said["raw/faction_crimes"].startswith("The API's answers: Organised crimes of the faction.\n")
     assert (
         "from `/faction/crimes` with a key of access level Minimal or higher: for each account every 15 minutes."
         in said["raw/faction_crimes"]
