@@ -45,7 +45,7 @@ def look(platform: Platform, looks: Looks, *, later: timedelta = timedelta(0)) -
 def begin(platform: Platform, kind: Kind, subject: str, *, ago: timedelta = timedelta(minutes=1)) -> None:
     """Let something have gone wrong so long ago, and let those be told who are to hear of it."""
     at = datetime.now(UTC) - ago
-    wrong = Observation(kind=kind, subject=subject, ok=False, at=at, severity=Severity.ERROR, title=f"{subject} is wrong")
+    wrong = Observation(kind=kind, subject=subject, ok=False, at=at, severity=Severity.ERROR, title=f"{kind} of {subject}")
     alerts = open_alerts(platform.settings)
     alerts.observe([wrong], now=at)
     alerts.deliver(at)
@@ -184,69 +184,56 @@ def test_a_mistake_in_the_rules_is_told_by_the_rules_before_it(platform: Platfor
     assert sent(platform)[1:] == [("recovery", "Recovered: alerts.yaml is right")]
 
 
-@pytest.mark.parametrize(
-    ("kind", "subject"),
-    [
-        (Kind.RUN_FAILED, "faction_gone|default"),
-        (Kind.RUN_FAILED, "torn_items|"),
-        (Kind.RUN_FAILED, "faction_basic|third"),
-        (Kind.RUN_FAILED, "mart/gone|"),
-        (Kind.CHECK_FAILED, "torn/faction_gone|contract|default"),
-        (Kind.CHECK_FAILED, "torn/torn_items|contract|default"),
-        (Kind.CHECK_FAILED, "torn/faction_basic|contract|third"),
-        (Kind.CHECK_FAILED, "torn/faction_basic|gone|all accounts"),
-        (Kind.CHECK_FAILED, "mart/gone|target|"),
-        (Kind.STALE, "faction_gone|default"),
-        (Kind.STALE, "torn_items|default"),
-        (Kind.STALE, "faction_basic|third"),
-        (Kind.KEY_DONE, "third|key 1 of TORN_API_KEY_THIRD"),
-        (Kind.KEY_DONE, "default|key 2 of TORN_API_KEY_DEFAULT"),
-        (Kind.BUDGET_LOW, "third|calls"),
-        (Kind.BUDGET_LOW, "third|news"),
-        (Kind.AUTOMATION_DEAD, "faction_basic_sensor"),
-        (Kind.AUTOMATION_DEAD, "faction_gone_schedule"),
-        (Kind.AUTOMATION_DEAD, "kpis_schedule"),
-        (Kind.DISK_LOW, "/where/the/landing/was"),
-    ],
+GONE = (
+    (Kind.RUN_FAILED, "faction_gone|default"),
+    (Kind.RUN_FAILED, "torn_items|"),
+    (Kind.RUN_FAILED, "faction_basic|third"),
+    (Kind.RUN_FAILED, "mart/gone|"),
+    (Kind.CHECK_FAILED, "torn/faction_gone|contract|default"),
+    (Kind.CHECK_FAILED, "torn/torn_items|contract|default"),
+    (Kind.CHECK_FAILED, "torn/faction_basic|contract|third"),
+    (Kind.CHECK_FAILED, "torn/faction_basic|gone|all accounts"),
+    (Kind.CHECK_FAILED, "mart/gone|target|"),
+    (Kind.STALE, "faction_gone|default"),
+    (Kind.STALE, "torn_items|default"),
+    (Kind.STALE, "faction_basic|third"),
+    (Kind.KEY_DONE, "third|key 1 of TORN_API_KEY_THIRD"),
+    (Kind.KEY_DONE, "default|key 2 of TORN_API_KEY_DEFAULT"),
+    (Kind.BUDGET_LOW, "third|calls"),
+    (Kind.BUDGET_LOW, "third|news"),
+    (Kind.AUTOMATION_DEAD, "faction_basic_sensor"),
+    (Kind.AUTOMATION_DEAD, "faction_gone_schedule"),
+    (Kind.AUTOMATION_DEAD, "kpis_schedule"),
+    (Kind.DISK_LOW, "/where/the/landing/was"),
 )
-def test_what_the_config_has_no_more_ends_at_the_next_look(platform: Platform, kind: Kind, subject: str) -> None:
+"""What a config has no more in which `torn_items` is disabled."""
+
+WATCHED = (
+    (Kind.RUN_FAILED, "faction_basic|default"),
+    (Kind.RUN_FAILED, "ops_health|"),
+    (Kind.CHECK_FAILED, "torn/faction_basic|contract|second"),
+    (Kind.CHECK_FAILED, "ops/health|score|"),
+    (Kind.DAEMON_GONE, "webserver"),
+)
+"""What it still has, and one look does not find right."""
+
+
+def test_what_the_config_has_no_more_ends_at_the_next_look_and_nothing_else_does(platform: Platform) -> None:
     platform.reload(torn_items={"enabled": False})
-    begin(platform, kind, subject)
+    for kind, subject in (*GONE, *WATCHED):
+        begin(platform, kind, subject)
     look(platform, Looks())
-    assert sent(platform) == [("alert", f"{subject} is wrong"), ("recovery", f"Is no longer watched: {subject} is wrong")]
+    told = sent(platform)[len(GONE) + len(WATCHED) :]
+    assert sorted(told) == sorted(("recovery", f"Is no longer watched: {kind} of {subject}") for kind, subject in GONE)
+    still = sorted(incident.title for incident in open_alerts(platform.settings).incidents())
+    assert still == sorted(f"{kind} of {subject}" for kind, subject in WATCHED)
 
 
-def test_an_endpoint_that_is_taken_out_leaves_nothing_behind_that_is_wrong(platform: Platform) -> None:
+def test_what_needs_no_account_is_watched_where_it_is_enabled(platform: Platform) -> None:
+    for kind, subject in ((Kind.RUN_FAILED, "torn_items|"), (Kind.CHECK_FAILED, "torn/torn_items|contract|default")):
+        begin(platform, kind, subject)
     look(platform, Looks())
-    platform.simulator.faults.append(ErrorCode(code=CLOSED, times=MANY))
-    platform.run("faction_basic")
-    look(platform, Looks())
-    config = json.loads(platform.settings.config.read_text(encoding="utf-8"))
-    config["endpoints"] = [endpoint for endpoint in config["endpoints"] if endpoint["name"] != "faction_basic"]
-    platform.settings.config.write_text(json.dumps(config), encoding="utf-8")
-    platform.reload()
-    look(platform, Looks())
-    wrong = "faction_basic for default failed"
-    assert sent(platform) == [("alert", wrong), ("recovery", f"Is no longer watched: {wrong}")]
-    assert open_alerts(platform.settings).incidents() == []
-
-
-@pytest.mark.parametrize(
-    ("kind", "subject"),
-    [
-        (Kind.RUN_FAILED, "faction_basic|default"),
-        (Kind.RUN_FAILED, "torn_items|"),
-        (Kind.RUN_FAILED, "ops_health|"),
-        (Kind.CHECK_FAILED, "torn/faction_basic|contract|second"),
-        (Kind.CHECK_FAILED, "torn/torn_items|contract|default"),
-        (Kind.CHECK_FAILED, "ops/health|score|"),
-        (Kind.DAEMON_GONE, "webserver"),
-    ],
-)
-def test_what_is_watched_stays_wrong_until_it_is_right(platform: Platform, kind: Kind, subject: str) -> None:
-    begin(platform, kind, subject)
-    look(platform, Looks())
-    assert sent(platform) == [("alert", f"{subject} is wrong")]
+    assert [kind for kind, _ in sent(platform)] == ["alert", "alert"]
 
 
 def test_who_looks_has_a_daemon(platform: Platform) -> None:
