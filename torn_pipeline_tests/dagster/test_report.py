@@ -20,6 +20,7 @@ from torn_pipeline_tests.dagster.running import Platform, open_platform
 from torn_pipeline_tests.dagster.test_runs import CRIMES, crimes_of, failure
 from torn_pipeline_tests.dagster.test_wishes import wish
 from torn_pipeline_tests.emulator import PROJECT, bigquery, emulator
+from torn_pipeline_tests.mail import Mailbox, mail_server
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,6 +29,14 @@ QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 SECRET = "s3cret-of-the-hook"  # noqa: S105 - made up
 NASTY = f"<script>alert('{SECRET}')</script>"
 CLEAN = f'"{NASTY}"'.replace(SECRET, "***")
+
+
+READERS = """\
+channels:
+  - {{name: file, kind: file, path: told.jsonl}}
+  - {{name: post, kind: email, host: localhost, port: {port}, from: torn@example.org, to: [owner@example.org], starttls: false}}
+rules: [{{name: readers, kinds: [report], channels: [file, post]}}]
+"""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -291,12 +300,13 @@ def test_health_says_how_much_is_in_quarantine_and_since_when(past: Past) -> Non
 def test_who_asks_for_reports_hears_of_them_and_no_trouble_with_that_fails_one(past: Past) -> None:
     settings = past.platform.settings
     rules = settings.config.with_name("alerts.yaml")
-    file = "channels: [{name: file, kind: file, path: told.jsonl}]\nrules: [{name: readers, kinds: [report], channels: [file]}]\n"
+    mailbox = Mailbox()
     try:
-        rules.write_text(file)
-        content, _, said = report(past.platform)
-        assert said.metadata["told"].value == "file"
-        open_alerts(settings).deliver(datetime.now(UTC))
+        with mail_server(mailbox) as port:
+            rules.write_text(READERS.format(port=port))
+            content, _, said = report(past.platform)
+            assert said.metadata["told"].value == "file, post"
+            assert open_alerts(settings).deliver(datetime.now(UTC)) == 2
         (line,) = (settings.data_dir / "told.jsonl").read_text().splitlines()
         page = Path(str(said.metadata["page"].value))
         checks = content["counts"]["checks"]
@@ -307,6 +317,16 @@ def test_who_asks_for_reports_hears_of_them_and_no_trouble_with_that_fails_one(p
             f"JSON: {said.metadata['json'].value}",
         ]
         assert json.loads(line)["lines"][-1].startswith(f"Checks: {checks} (")
+
+        (mail,) = mailbox.mails
+        ((name, text),) = ((one.get_filename(), one.get_content()) for one in mail.iter_attachments())
+        assert mail["Subject"] == f"[report] Report ready: {page.name}"
+        assert (name, text.split()) == (page.name, page.read_text(encoding="utf-8").split())
+
+        _, _, said = report(past.platform)  # while nobody takes mail any more
+        assert said.metadata["told"].value == "file, post"
+        alerts = open_alerts(settings)
+        assert (alerts.deliver(datetime.now(UTC)), alerts.waiting()) == (1, {"post": 1})
 
         (settings.data_dir / "alerts.sqlite").write_text("no database")
         _, _, said = report(past.platform)
