@@ -40,7 +40,7 @@ and small plots. It takes a query of each table that reads all of it, so it is m
 _ABOUT = f"""\
 Is the score of the platform {GOOD} or more?
 
-- **Passed**: yes.
+- **Passed**: yes, or nothing was loaded yet and nothing had to be.
 - **Warning**: it is less. `points_lost` says what took the points, the worst table first; each check says what to do about it.
 - **Error**: it is less than {POOR}. Begin with the first line of `points_lost`: open that check, and do what it says. When the points \
 of many tables went for one reason, such as the API being away, `torn-pipeline health` names it.
