@@ -29,6 +29,7 @@ from torn_pipeline.warehouse.bigquery_staging import StagedTable
 from torn_pipeline.warehouse.snapshots import compared
 from torn_pipeline_tests.conformance import test_warehouse as loads
 from torn_pipeline_tests.conformance import test_warehouse_measurements as measurements
+from torn_pipeline_tests.conformance import test_warehouse_quarantine as quarantine
 from torn_pipeline_tests.conformance import test_warehouse_snapshots as snapshots
 from torn_pipeline_tests.conformance import test_warehouse_tables as tables
 from torn_pipeline_tests.conformance import test_warehouse_values as values
@@ -193,6 +194,13 @@ MUTATIONS = (
         (),
         r"DELETE FROM (\S+quarantine`) WHERE _fetch_id",
         r"DELETE FROM \1 WHERE FALSE AND _fetch_id",
+    ),
+    Mutation(
+        "all is purged",
+        quarantine.test_purged_roots_are_counted_and_gone_from_the_quarantine_alone,
+        (),
+        r"WHERE (quarantine_id IN UNNEST)",
+        r"WHERE TRUE OR \1",
     ),
     Mutation(
         "a refused load leaves no quarantine",

@@ -34,6 +34,7 @@ from torn_pipeline_tests.conformance import test_warehouse as loads
 from torn_pipeline_tests.conformance import test_warehouse_changes as changes
 from torn_pipeline_tests.conformance import test_warehouse_inputs as parts
 from torn_pipeline_tests.conformance import test_warehouse_measurements as measurements
+from torn_pipeline_tests.conformance import test_warehouse_quarantine as quarantine
 from torn_pipeline_tests.conformance import test_warehouse_snapshots as snapshots
 from torn_pipeline_tests.conformance import test_warehouse_tables as tables
 from torn_pipeline_tests.conformance import test_warehouse_values as values
@@ -193,6 +194,13 @@ MUTATIONS = (
         (UPSERT,),
         function=(duckdb_meta, "delete_quarantine"),
         instead=nothing,
+    ),
+    Mutation(
+        "all is purged",
+        quarantine.test_purged_roots_are_counted_and_gone_from_the_quarantine_alone,
+        (),
+        r"WHERE list_contains\(\?, quarantine_id\)",
+        "WHERE len(?) > 0",
     ),
     Mutation(
         "quarantine is read before the batches",
