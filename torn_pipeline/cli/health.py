@@ -89,7 +89,8 @@ def _rows(state: _State) -> Iterator[tuple[str, str, str]]:
         what = f"{incident.title} (incident {incident.id} since {_moment(incident.opened)})"
         yield str(incident.severity), what, _to_do(incident, own)
     for channel, count in state.standing.waiting.items():
-        yield _WARNING, f"{_counted(count, 'message waits', 'messages wait')} for the channel {channel}", f"torn-pipeline alerts test {channel}"
+        what = f"{_counted(count, 'message waits', 'messages wait')} for the channel {channel}"
+        yield _WARNING, what, f"torn-pipeline alerts test {channel}"
 
 
 def _to_do(incident: Incident, own: list[Observation]) -> str:
