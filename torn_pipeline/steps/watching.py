@@ -123,7 +123,7 @@ def _freshness(one: Aged, now: datetime) -> Observation:
         how = "is fresh" if ok else "is no longer fresh"
         said = f"the last fetch that was loaded began {_moment(state.data_at)}"
     if state.unloaded_at:
-        said += f"; that of {_moment(state.unloaded_at)} is complete and was not loaded: torn-pipeline load {state.endpoint}"
+        said += f"; the fetch of {_moment(state.unloaded_at)} is complete and was not loaded: torn-pipeline load {state.endpoint}"
     return Observation(
         kind=Kind.STALE,
         subject=f"{state.endpoint}|{state.account}",
