@@ -90,9 +90,7 @@ def limits(instance: dg.DagsterInstance) -> dict[str, int]:
     return {limit["key"]: limit["limit"] for limit in queue.tag_concurrency_limits}
 
 
-def test_on_a_busy_machine_a_backfill_waits_for_the_others_and_goes_on_alone(
-    instance: dg.DagsterInstance, machine: Machine
-) -> None:
+def test_on_a_busy_machine_a_backfill_waits_for_the_others_and_goes_on_alone(instance: dg.DagsterInstance, machine: Machine) -> None:
     assert limits(instance) == {"torn/work": 1, "dagster/backfill": 2}
     machine.load = 4.1
     assert limits(instance) == {"torn/work": 1, "dagster/backfill": 1}
