@@ -24,7 +24,7 @@ _LAST_WORDS: Final = {
     dg.DagsterEventType.RUN_CANCELING,
     dg.DagsterEventType.RUN_FAILURE,
 }
-_FEWER = "let fewer runs be at work at once (`max_concurrent_runs` in dagster.yaml)"
+_FEWER = "let fewer runs be at work at once: `max_concurrent_runs` in dagster.yaml"
 _BECAME = {
     r"signal (9) |exit code -(9)\b": f"its process was killed (signal {{}}): memory may have run out; give the machine more, or {_FEWER}",
     r"signal (\d+) \(|exit code -(\d+)\b": (
