@@ -92,15 +92,15 @@ def test_what_nobody_looks_at_any_more_ends_and_is_told_so(desk: Desk) -> None:
     def is_watched(kind: Kind, subject: str) -> bool:
         return kind is not Kind.STALE or subject != "gone"
 
-    cause = {"cause": "The API is away"}
-    desk.see(wrong("gone"), wrong("gone", kind=Kind.KEY_DONE), wrong("other"), wrong("x", **cause), deliver=False)
+    cause = "The API is away"
+    desk.see(wrong("gone"), wrong("gone", kind=Kind.KEY_DONE), wrong("other"), wrong("x", cause=cause), deliver=False)
     desk.alerts.deliver(after(0))
     desk.said()
     desk.alerts.observe([wrong("other", 1)], now=after(1), is_watched=is_watched)
     desk.deliver(1)
     assert desk.said() == ["recovery: Is no longer watched: gone is stale"]
     assert [incident.title for incident in desk.alerts.incidents()] == ["gone is stale", "other is stale", "x is stale"]
-    desk.alerts.observe([wrong("gone", 2, **cause), right("x", 3)], now=after(3), is_watched=is_watched)
+    desk.alerts.observe([wrong("gone", 2, cause=cause), right("x", 3)], now=after(3), is_watched=is_watched)
     desk.deliver(3)
     (end,) = desk.channels["a"].got
     assert (end.title, end.lines[1].partition(": ")[2]) == (
