@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from torn_pipeline.plan import EndpointPlan
 
-CRIMES = "faction_crimes"
+CRIMES, MEMBERS = "faction_crimes", "faction_members"
 ENDED = re.compile(r"^(Success|Failure|Canceled)$")
 
 
@@ -76,6 +76,11 @@ def materialize(ui: UI, page: Page) -> str:
     """Materialize the crimes by clicking, and wait; how the run ended."""
     page.goto(f"{ui.url}/locations/torn_pipeline/jobs/{CRIMES}")
     page.get_by_role("button", name="Materialize all").click()
+    return launch(page)
+
+
+def launch(page: Page) -> str:
+    """Launch what was chosen, for all accounts, and wait; how the run ended."""
     dialog = page.get_by_role("dialog")
     dialog.get_by_role("button", name="All", exact=True).click()
     dialog.get_by_role("button", name="Launch 1 run").click()
@@ -83,6 +88,24 @@ def materialize(ui: UI, page: Page) -> str:
     ended = page.get_by_text(ENDED).first
     expect(ended).to_be_visible()
     return ended.inner_text()
+
+
+def choose_in_graph(page: Page, endpoint: str) -> None:
+    """Click the answer of an endpoint and its one table in the graph, both of which have its name there, as has the table's group."""
+    named = page.locator("foreignObject").get_by_text(endpoint, exact=True)
+    expect(named).to_have_count(1)
+    page.keyboard.press("Alt+KeyE")  # opens all groups
+    expect(named).to_have_count(3)
+    answer, *others = sorted(named.all(), key=lambda one: place(one)[0])
+    answer.click()
+    max(others, key=lambda one: place(one)[1]).click(modifiers=["Shift"])
+
+
+def place(shown: Locator) -> tuple[float, float]:
+    """How far from the left and from the top."""
+    box = shown.bounding_box()
+    assert box
+    return box["x"], box["y"]
 
 
 def open_check(ui: UI, page: Page, name: str) -> None:
@@ -154,6 +177,24 @@ def test_an_endpoint_is_materialized_by_clicking(ui: UI, page: Page, tmp_path: P
     expect(page.get_by_text("Evaluation result").locator("..")).to_contain_text("Passed")
     expect(row(page, "rows")).to_contain_text(count)
     take_picture(page, "checks", tmp_path)
+
+
+def test_an_endpoint_is_materialized_by_clicking_in_the_graph(ui: UI, page: Page) -> None:
+    browser = page.context.browser
+    assert browser
+    with fresh_page(browser) as fresh:
+        fresh.set_viewport_size({"width": 1280, "height": 1600})
+        fresh.goto(f"{ui.url}/asset-groups")
+        choose_in_graph(fresh, MEMBERS)
+        fresh.get_by_role("button", name="Materialize selected (2)").click()
+
+        assert launch(fresh) == "Success"
+
+        run_id = fresh.url.rpartition("/")[2]
+    asked = f'runOrError(runId: "{run_id}") {{ ... on Run {{ jobName assetSelection {{ path }} }} }}'
+    run = ui.ask(f"{{ {asked} }}")["runOrError"]
+    assert run["jobName"] == "__ASSET_JOB"  # which is told as the endpoint's own runs are
+    assert sorted(asset["path"] for asset in run["assetSelection"]) == [["raw", MEMBERS], ["torn", MEMBERS]]
 
 
 @pytest.mark.usefixtures("demo")
