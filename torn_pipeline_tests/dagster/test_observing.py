@@ -15,6 +15,8 @@ from torn_pipeline.assets.runs import asked_accounts
 from torn_pipeline.automation import observing
 from torn_pipeline.automation.looking import watched_by_name
 from torn_pipeline.automation.observing import Watched, automations, ended_runs
+from torn_pipeline.automation.wording import check_text, check_title
+from torn_pipeline.checks import records
 from torn_pipeline.simulator import HttpStatus
 from torn_pipeline_tests.dagster.test_runs import FIRST, RETRY_TAG, SCHEDULED, crimes_of
 
@@ -87,8 +89,47 @@ def test_a_check_is_told_with_what_it_found_and_its_rows(platform: Platform) -> 
     first, *rows = wrong.text.splitlines()
     assert "rewards_only_when_successful" in first
     assert rows[0].startswith(f"- _account default, id {failed['id']}, found rule broken rewards_only_when_successful, value ")
+    assert rows[-1].startswith("Look at them: if the game has changed, mend the rule in the contract; ")
     assert wrong.assets == ("torn/faction_crimes",)
     assert wrong.link == f"{UI}/assets/torn/faction_crimes?view=checks&checkDetail=rules"
+
+
+def test_rows_are_told_only_where_they_say_more_than_the_sentence(platform: Platform) -> None:
+    _, cursor = news(platform, "")
+    for member, setting in zip(platform.world.faction(FIRST).members, ("Calm", "Calm", "Wild", "Calm", "Wild"), strict=False):
+        member["revive_setting"] = setting
+    platform.run(MEMBERS)
+
+    told, _ = news(platform, cursor)
+
+    wrong = next(one for one in told if one.subject == f"torn/{MEMBERS}|contract|default")
+    assert wrong.title == f"check contract of torn/{MEMBERS} for default warns"
+    said, row, to_do = wrong.text.splitlines()
+    assert said.startswith("unknown value $.members[*].revive_setting, ")
+    assert {"Calm", "Wild"} == {said.rpartition(" ")[2].strip(')"'), row.rpartition(" ")[2].strip('"')}
+    assert to_do.startswith("All of it was loaded. Adopt what is new in the contract, or leave it")
+
+
+def test_points_that_a_score_lost_are_told_in_words() -> None:
+    lost = [
+        {"table": "torn_items", "what": "contract", "lost": 31, "of": 31, "why": "never made"},
+        {"table": "torn_items", "what": "volume", "lost": 4, "of": 8, "why": ""},
+    ]
+    check = dg.AssetCheckEvaluation(
+        asset_key=dg.AssetKey(["ops", "health"]),
+        check_name="score",
+        passed=False,
+        metadata={"score": dg.MetadataValue.int(40), "points_lost": records(lost)},
+        description="40 of 100 points",
+    )
+    description = "Is it 80 or more?\n\n- **Passed**: yes.\n- **Error**: it is less than 50. Begin with the worst table."
+    assert check_title(check, "") == "check score of ops/health failed"
+    assert check_text(check, description).splitlines() == [
+        "40 of 100 points",
+        "- torn_items: contract lost 31 of 31, never made",
+        "- torn_items: volume lost 4 of 8",
+        "Begin with the worst table.",
+    ]
 
 
 def test_rows_that_cannot_be_read_are_one_cause_and_so_is_the_run_that_they_fail(platform: Platform) -> None:
