@@ -43,8 +43,8 @@ _META_TABLES = ("fetches", "loads", "quarantine")
 def rebuild(service: Service, loads: Iterable[Load], endpoints: Mapping[str, Sequence[Table]], run_id: str) -> list[Receipt]:
     """Empty the tables of the endpoints and write the loads into them; readers see the old tables until all is written.
 
-    A table with a column of another type now, or laid out in another way, is replaced in a statement of its own just before the
-    transaction; where other endpoints have rows in it, it stays laid out as it is.
+    A table with a column of another type now is replaced in a statement of its own just before the transaction. One that is laid out
+    in another way is made anew there with the rows that it has; where other endpoints have rows in it, it stays laid out as it is.
 
     Raises:
         WarehouseError: when a load cannot be written as it must; the tables are as they were.
@@ -119,7 +119,8 @@ class _Rebuild:
                 raise WarehouseError(one.misfits[0])
         moved = [one for one in live.values() if one.misfits or self._is_laid_out_poorly(one, shared)]
         if moved:
-            self._service.run(";\n".join(self._replaced(one) for one in moved), None, self._work.lane(), f"{self._work.call[:16]}-replace")
+            statements = [self._replaced(one) if one.misfits else self._laid_out(one) for one in moved]
+            self._service.run(";\n".join(statements), None, self._work.lane(), f"{self._work.call[:16]}-replace")
             raise Stale
         shape(self._service, live)
         self._work.record(self._script, live)
@@ -156,6 +157,13 @@ class _Rebuild:
         source = f"FROM {staged.name}" if staged else "FROM (SELECT 1) WHERE FALSE"
         dropped = "" if wanted == live.layout else f"DROP TABLE {name};\n"
         return f"{dropped}CREATE OR REPLACE TABLE {name} {clauses(*wanted)} AS SELECT {selected} {source}"
+
+    def _laid_out(self, live: LiveTable) -> str:
+        """Statements that lay a table out anew with the rows that it has: what is rebuilt takes their place in the transaction alone."""
+        name, kept = self._place.table(live.table.name), identifier(f"kept_{live.table.name}")
+        return f"""CREATE TEMP TABLE {kept} AS SELECT * FROM {live.whole(name)};
+DROP TABLE {name};
+CREATE TABLE {name} {clauses(*self._wanted(live))} AS SELECT * FROM {kept}"""
 
     def _refill(self, live: LiveTable, *, among_others: bool) -> None:
         table = live.table
