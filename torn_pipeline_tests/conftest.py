@@ -1,7 +1,8 @@
-"""What makes the whole suite cheaper: temporary folders in memory, and Dagster's migrations read once."""
+"""What makes the whole suite cheaper: temporary folders in memory, and Dagster's migrations read once. No log outlives its test."""
 
 from __future__ import annotations
 
+import logging
 import os
 import shutil
 from pathlib import Path
@@ -46,3 +47,17 @@ def _migrations_are_read_once() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(ScriptDirectory, "from_config", read_once)
         yield
+
+
+@pytest.fixture(autouse=True)
+def _log_as_before() -> Iterator[None]:
+    """Leave the root logger as it was, which the console script and Dagster's definitions set up."""
+    root = logging.getLogger()
+    handlers, level = list(root.handlers), root.level
+    yield
+    for handler in [handler for handler in root.handlers if handler not in handlers]:
+        root.removeHandler(handler)
+        handler.close()
+    root.setLevel(level)
+    for name in ("stamina", "filelock", "alembic"):
+        logging.getLogger(name).setLevel(logging.NOTSET)

@@ -96,6 +96,8 @@ class Supervisor:
             if now - watched.ended >= watched.wait:
                 self._start(watched, now)
         elif process.poll() is not None:
+            if watched.problem != "" and service.is_well(watched.started_at):  # since the last look: so that its end is news
+                self._is_well(watched, now)
             self._has_ended(watched, now, f"it ended {_how(process.returncode)}")
         elif now - watched.looked >= _LOOK_SECONDS:
             watched.looked = now

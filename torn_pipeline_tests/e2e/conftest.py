@@ -1,8 +1,7 @@
-"""A console for each test, and a log that does not outlive it."""
+"""A console for each test."""
 
 from __future__ import annotations
 
-import logging
 import os
 from typing import TYPE_CHECKING
 
@@ -26,7 +25,6 @@ def console(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Console
     (tmp_path / "config").mkdir()
     config = write_config(tmp_path / "config")
     world = World(seed=7, size=Size(members=12, crimes=40, items=12))
-    handlers, level = list(logging.getLogger().handlers), logging.getLogger().level
     with Simulator(world, calls_per_window=10_000) as simulator:
         first, second = world.keys
         environment = {
@@ -36,7 +34,3 @@ def console(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Console
             "TORN_API_KEY_SECOND": second,
         }
         yield Console(folder=tmp_path, world=world, simulator=simulator, environment=environment)
-    for handler in [handler for handler in logging.getLogger().handlers if handler not in handlers]:
-        logging.getLogger().removeHandler(handler)
-        handler.close()
-    logging.getLogger().setLevel(level)

@@ -35,7 +35,7 @@ def test_machines_with_one_database_share_the_budget_the_keys_and_dagster(consol
     assert query(url, "SELECT count(*) FROM torn_ledger.calls") == [(3,)]
     assert query(url, "SELECT status, count(*) FROM runs GROUP BY status") == [("SUCCESS", 2)]
     shown = console("keys")
-    assert shown.row("key", "1", "TORN_API_KEY")[-2:] == ["usable", "3"]
+    assert "usable 3 3 3" in " ".join(shown.row("key", "1", "TORN_API_KEY"))
     assert console("check").status == 0
     files = files_below(console.folder)
     assert not any(name.endswith("quota.sqlite") or "/history/" in name for name in files)

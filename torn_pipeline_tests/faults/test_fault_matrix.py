@@ -6,7 +6,6 @@ on stderr, and tables and landing as before.
 
 from __future__ import annotations
 
-import logging
 import os
 from typing import TYPE_CHECKING, Any
 
@@ -51,17 +50,10 @@ def city(tmp_path_factory: pytest.TempPathFactory) -> Iterator[City]:
 
 
 @pytest.fixture(autouse=True)
-def surroundings(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Nothing of the developer's environment, and a log that does not outlive a test."""
+def surroundings(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing of the developer's environment."""
     for name in [name for name in os.environ if name.startswith(("TORN_", "DAGSTER_"))]:
         monkeypatch.delenv(name)
-    root = logging.getLogger()
-    handlers, level = list(root.handlers), root.level
-    yield
-    for handler in [handler for handler in root.handlers if handler not in handlers]:
-        root.removeHandler(handler)
-        handler.close()
-    root.setLevel(level)
 
 
 def console_of(case: Case, *, keys: int = 1) -> Console:

@@ -22,25 +22,11 @@ from torn_pipeline.ops.logging import configure, follow
 from torn_pipeline.settings import LogDefaults, Settings
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
 LOG_FILE = Path(LogDefaults().file)
 KEY = "planted0Key1For2Tests"
 log = logging.getLogger("torn_pipeline.example")
-
-
-@pytest.fixture(autouse=True)
-def _restored() -> Iterator[None]:
-    """Leave the root logger as it was."""
-    root = logging.getLogger()
-    handlers, level = list(root.handlers), root.level
-    yield
-    for handler in [handler for handler in root.handlers if handler not in handlers]:
-        root.removeHandler(handler)
-        handler.close()
-    root.setLevel(level)
-    for name in ("stamina", "filelock", "alembic"):
-        logging.getLogger(name).setLevel(logging.NOTSET)
 
 
 def settings(folder: Path, **values: str) -> Settings:

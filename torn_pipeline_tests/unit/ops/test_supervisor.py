@@ -120,6 +120,17 @@ def test_what_has_stayed_up_is_waited_for_a_second_again(
     assert caplog.messages == ["one: it ended by SIGKILL; it is started again in 1 s"] * 2
 
 
+def test_an_end_is_told_though_nobody_has_looked_since_it_was_well_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(supervisor, "_LOOK_SECONDS", 1e9)
+    with running(sleeper("one", tmp_path)) as told:
+        process = 0
+        for kills in (1, 2):
+            process = process_of("one", tmp_path, other_than=process)
+            os.kill(process, signal.SIGKILL)
+            until(lambda kills=kills: len(told) == 2 * kills)  # type: ignore[misc]  # of the loop as it is now
+    assert told == [("one", ""), ("one", "it ended by SIGKILL")] * 2
+
+
 def test_what_gives_no_sign_of_life_is_started_again(tmp_path: Path) -> None:
     service = Service(name="one", command=sleeper("one", tmp_path).command, is_well=lambda _: False, patience=0.5)
     with running(service) as told:
