@@ -82,7 +82,7 @@ ENDPOINTS = {"faction_crimes": "upsert", "faction_members": "replace", "faction_
 SECONDS = 60.0
 EVER = 1_000_000
 STORED = [table for name in ENDPOINTS for table in TABLES[f"/{name.replace('_', '/')}"]]
-PATIENCE, IMPATIENCE, SLOWNESS = "PT10S", "PT0.1S", 0.5
+PATIENCE, IMPATIENCE, SLOWNESS = "PT10S", "PT0.2S", 0.5
 NOVELTY = "novelty"
 FACTION = 40_832
 ELSEWHERE = "http://localhost:9/v2/faction/crimes?offset=5"
