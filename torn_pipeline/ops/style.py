@@ -2,7 +2,24 @@
 
 from __future__ import annotations
 
-__all__ = ["STYLE"]
+__all__ = ["PAGE_HEAD", "STYLE"]
+
+PAGE_HEAD = """\
+<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<title>{{ title }}</title>
+<style>
+{{ style|safe }}</style>
+</head>
+<body>
+<main>
+<h1>{{ title }}</h1>
+"""
+"""What a page begins with, up to its heading: a template of Jinja2 that takes ``title`` and ``style``."""
 
 STYLE = """\
 :root { color-scheme: light dark; --text: #1c2430; --muted: #5a6878; --line: #dde3ea; --page: #f4f6f9; --card: #fff; --code: #eef2f6;

@@ -6,7 +6,7 @@ import re
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
-from torn_pipeline.ops.style import STYLE
+from torn_pipeline.ops.style import PAGE_HEAD, STYLE
 from torn_pipeline.quality.score import Grade
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ def report_page(content: Content) -> str:
         "points": _points,
     }
     run = content["run"]
-    page: str = environment.from_string(_PAGE).render(
+    page: str = environment.from_string(PAGE_HEAD + _PAGE).render(
         report=content,
         run=run,
         title=f"Run {run['id'][:_SHOWN]}: validation report" if run else "Validation report",
@@ -152,19 +152,6 @@ _PAGE = """\
 {{ check.made_at|moment }}{% if check.account %}, account {{ check.account }}{% endif %}
 {% if check.run_id and not run %}, run <span title="{{ check.run_id }}">{{ check.run_id[:shown] }}</span>{% endif %}
 {% endmacro %}
-<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="color-scheme" content="light dark">
-<title>{{ title }}</title>
-<style>
-{{ style|safe }}</style>
-</head>
-<body>
-<main>
-<h1>{{ title }}</h1>
 <p class="muted">{% if run %}What the checks of one run said, and what it loaded.{% else %}What all checks say of the data now.{% endif %}
  Made {{ report.made_at|moment }} from the {{ report.warehouse }}.</p>
 {% if facts %}

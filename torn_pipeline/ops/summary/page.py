@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from torn_pipeline.ops.style import STYLE
+from torn_pipeline.ops.style import PAGE_HEAD, STYLE
 from torn_pipeline.ops.summary.outcomes import HEAD
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ def html_page(
     from jinja2 import Environment
 
     environment = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
-    page: str = environment.from_string(_PAGE).render(
+    page: str = environment.from_string(PAGE_HEAD + _PAGE).render(
         title=title,
         about=about,
         at=at.strftime("%Y-%m-%d %H:%M UTC"),
@@ -77,19 +77,6 @@ def _counts(outcomes: Sequence[RunOutcome]) -> str:
 
 
 _PAGE = """\
-<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="color-scheme" content="light dark">
-<title>{{ title }}</title>
-<style>
-{{ style|safe }}</style>
-</head>
-<body>
-<main>
-<h1>{{ title }}</h1>
 <p class="muted">{{ about }} {{ at }}.</p>
 {% if figures %}
 <dl class="figures">
